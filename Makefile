@@ -1,0 +1,25 @@
+# The two commands of the README. Nothing is needed before them but Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+
+.PHONY: run test check clean
+
+run: $(STAMP)  ## the whole path on real input; ONCE=1 ends after the report
+	$(VENV)/bin/otel-carbon demo $(if $(ONCE),--once)
+
+test: $(STAMP)  ## format, lint, types, import contracts, tests
+	VENV=$(VENV) scripts/check
+	$(VENV)/bin/pytest $(PYTEST_ARGS)
+
+check: $(STAMP)
+	VENV=$(VENV) scripts/check
+
+$(STAMP): pyproject.toml otel_carbon/_version.py
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --editable '.[all]' --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) .cache dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Energy, gCO2e and region on every OpenTelemetry GenAI span."""

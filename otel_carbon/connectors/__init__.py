@@ -1,0 +1,1 @@
+"""Components that end one pipeline and begin another."""

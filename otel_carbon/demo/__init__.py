@@ -1,0 +1,1 @@
+"""The main job on real input, without keys and without a network."""

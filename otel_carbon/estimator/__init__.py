@@ -1,0 +1,1 @@
+"""From a call to its footprint. Pure arithmetic over the factor tables."""

@@ -1,0 +1,1 @@
+"""Components that deliver telemetry."""

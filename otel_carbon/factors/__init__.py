@@ -1,0 +1,1 @@
+"""Factor tables, their sources, and the look-ups in them."""

@@ -1,0 +1,1 @@
+"""The service: reads a config, builds pipelines, runs them."""

@@ -1,0 +1,1 @@
+"""Acknowledged means on disk: the queue between receivers and exporters."""

@@ -1,0 +1,1 @@
+"""The book: one line per counted call, append-only."""

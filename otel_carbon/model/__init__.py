@@ -1,0 +1,28 @@
+"""Frozen values that everything above agrees on. No behaviour beyond checking themselves."""
+
+from otel_carbon.model.call import Call, Usage, input_tokens, output_tokens
+from otel_carbon.model.factor import Confidence, FactorRef, Grid, Region, Source
+from otel_carbon.model.footprint import Footprint, Mark, NotEstimated, Outcome, Status
+from otel_carbon.model.interval import Interval
+from otel_carbon.model.sighting import Attribution, Sighting, SpanIdentity
+
+__all__ = [
+    "Attribution",
+    "Call",
+    "Confidence",
+    "FactorRef",
+    "Footprint",
+    "Grid",
+    "Interval",
+    "Mark",
+    "NotEstimated",
+    "Outcome",
+    "Region",
+    "Sighting",
+    "Source",
+    "SpanIdentity",
+    "Status",
+    "Usage",
+    "input_tokens",
+    "output_tokens",
+]

@@ -1,0 +1,74 @@
+"""Activity data: what one GenAI call was, as its span tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Call", "Usage", "input_tokens", "output_tokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts of one call, in kinds that do not overlap.
+
+    Emitters disagree on whether cached tokens are part of the input count and reasoning tokens part of the output
+    count. Whoever builds a `Usage` has settled that; nothing after it has to guess.
+
+    Raises:
+        ValueError: a count is negative.
+    """
+
+    uncached_input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    visible_output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse negative counts."""
+        if (
+            self.uncached_input_tokens < 0
+            or self.cache_read_tokens < 0
+            or self.cache_write_tokens < 0
+            or self.visible_output_tokens < 0
+            or self.reasoning_tokens < 0
+        ):
+            raise ValueError(f"negative token count: {self}")
+
+
+def input_tokens(usage: Usage) -> int:
+    """Return all input tokens, the cached ones included (`gen_ai.usage.input_tokens` of the convention)."""
+    return usage.uncached_input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
+
+
+def output_tokens(usage: Usage) -> int:
+    """Return all output tokens, the reasoning ones included (`gen_ai.usage.output_tokens` of the convention)."""
+    return usage.visible_output_tokens + usage.reasoning_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One inference or embeddings call.
+
+    `usage` is None when the emitter gave no counts, which is not zero tokens. `usage_alternative` is the other
+    reading where nothing tells whether the cache is inside the input count; both then bound the interval.
+    `caller_region` is where the *application* runs and says nothing about a third party's API; `region` is a region
+    that the call itself names.
+    """
+
+    operation: str = "chat"
+    provider: str | None = None
+    model: str | None = None
+    """The model that answered (`gen_ai.response.model`), raw."""
+    request_model: str | None = None
+    """The model that was asked for (`gen_ai.request.model`), raw."""
+    usage: Usage | None = None
+    usage_alternative: Usage | None = None
+    failed: bool = False
+    region: str | None = None
+    server_address: str | None = None
+    caller_region: str | None = None
+    latency_s: float | None = None
+    at_unix_nano: int | None = None
+    """When the call began; chooses the version of the factor set. None: the newest."""
+    response_id: str | None = None

@@ -1,0 +1,1 @@
+"""Component life cycle and OTLP wire data (pdata)."""

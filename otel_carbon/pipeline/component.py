@@ -1,0 +1,140 @@
+"""The agreement between components and the service that runs them: life cycle, data flow, factory."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+from otel_carbon.pipeline.pdata import Payload, Signal
+
+__all__ = [
+    "Component",
+    "Connector",
+    "Consumer",
+    "Exporter",
+    "Factory",
+    "JournalEntry",
+    "Kind",
+    "Processor",
+    "Receiver",
+    "Settings",
+    "Stability",
+]
+
+Consumer = Callable[[Payload], Awaitable[None]]
+"""Takes a payload. Returning means: acknowledged, it is on disk.
+
+Raises:
+    InvalidDataError: never acceptable.
+    TooLargeError: beyond the limit.
+    UnavailableError: not now.
+"""
+
+
+class Kind(StrEnum):
+    """The component kinds of the Collector."""
+
+    RECEIVER = "receiver"
+    PROCESSOR = "processor"
+    EXPORTER = "exporter"
+    CONNECTOR = "connector"
+
+
+class Stability(StrEnum):
+    """The Collector's stability levels that are in use here."""
+
+    DEVELOPMENT = "development"
+    ALPHA = "alpha"
+    BETA = "beta"
+    STABLE = "stable"
+
+
+class Component(Protocol):
+    """Anything with a life cycle. `shutdown` is safe to call twice and before `start`."""
+
+    async def start(self) -> None:
+        """Begin to work. Raises ConfigError or StorageError when that is impossible."""
+        ...
+
+    async def shutdown(self) -> None:
+        """Stop, and finish what was begun."""
+        ...
+
+
+class Receiver(Component, Protocol):
+    """Takes telemetry in and hands it to the consumer of its signal."""
+
+    @property
+    def endpoints(self) -> Mapping[str, str]:
+        """Return the bound address per protocol (`grpc`: host:port, `http`: http://host:port), known after start."""
+        ...
+
+
+class Processor(Protocol):
+    """A pure step between receiver and journal. Must not block and must not keep a reference to the payload."""
+
+    def process(self, payload: Payload) -> Payload:
+        """Return the payload, changed or not. Raises InvalidDataError for data that cannot be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """A payload in the journal. `position` grows by arrival; `received_unix_nano` is when it was acknowledged."""
+
+    position: int
+    received_unix_nano: int
+    payload: Payload
+
+
+class Exporter(Component, Protocol):
+    """Takes entries from the journal. Each exporter has a cursor of its own and sees every entry at least once."""
+
+    async def export(self, entries: Sequence[JournalEntry]) -> None:
+        """Deliver the entries, all of one signal, in order. Returning moves the cursor past them.
+
+        Raises:
+            RetryableExportError: try the same entries again later.
+            PermanentExportError: these entries will never be taken; they are counted as failed and passed.
+        """
+        ...
+
+
+class Connector(Component, Protocol):
+    """The end of one pipeline and the beginning of another, as `carbon_metrics`: traces in, metrics out."""
+
+    def observe(self, payload: Payload) -> None:
+        """See a payload that has been acknowledged. Must not block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the service gives a component beside its config.
+
+    `id` is the component's full name in the YAML (`otlp_grpc/tempo`). `consumers` holds, for a receiver or a
+    connector, the consumer per signal it was wired to. `shared` holds what the process has one of (the estimator
+    under `estimator`, the self-metrics under `telemetry`, the data directory under `data_dir`).
+    """
+
+    id: str
+    consumers: Mapping[Signal, Consumer]
+    shared: Mapping[str, Any]
+
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Factory(Generic[C]):
+    """How a component type is built. `config` is a frozen dataclass whose defaults are the documented defaults."""
+
+    type: str
+    kind: Kind
+    stability: Stability
+    signals: frozenset[Signal]
+    config: type[C]
+    create: Callable[[C, Settings], Any]
+    aliases: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Components that work on telemetry, in the gateway and inside an application."""

@@ -1,0 +1,1 @@
+"""Questions to the ledger, and their answers for people and machines."""

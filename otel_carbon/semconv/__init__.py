@@ -1,0 +1,1 @@
+"""Names of attributes and metrics: ours, and those that are read."""

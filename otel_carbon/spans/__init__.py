@@ -1,0 +1,1 @@
+"""From the attributes of a span to one GenAI call. Pure: no SDK, no protobuf, no clock."""
