@@ -1,28 +1,39 @@
-"""The command line: one file per command, loaded when it is asked for."""
+"""The command line: one file per command, imported when it is asked for."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
 
 from otel_carbon._version import __version__
-from otel_carbon.errors import CarbonError, ConfigError, FactorError, InvalidDataError
+from otel_carbon.errors import CarbonError, ConfigError, FactorError, InvalidDataError, MissingExtraError
 
 __all__ = ["main"]
 
-# name -> module with `HELP`, `add_arguments(parser)` and `run(args) -> int`
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """A module with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(args) -> int`, and the extra it needs."""
+
+    module: str
+    extra: str | None = None
+
+
 _COMMANDS = {
-    "demo": "otel_carbon.demo.command",
-    "serve": "otel_carbon.cli.serve",
-    "validate": "otel_carbon.cli.validate",
-    "ingest": "otel_carbon.cli.ingest",
-    "estimate": "otel_carbon.cli.estimate",
-    "factors": "otel_carbon.cli.factors",
-    "report": "otel_carbon.cli.report",
-    "ledger": "otel_carbon.cli.ledger",
-    "components": "otel_carbon.cli.components",
+    "demo": _Command("otel_carbon.demo.command", "demo"),
+    "serve": _Command("otel_carbon.cli.serve", "gateway"),
+    "validate": _Command("otel_carbon.cli.validate", "gateway"),
+    "ingest": _Command("otel_carbon.cli.ingest", "gateway"),
+    "estimate": _Command("otel_carbon.cli.estimate"),
+    "factors": _Command("otel_carbon.cli.factors"),
+    "report": _Command("otel_carbon.cli.report", "report"),
+    "ledger": _Command("otel_carbon.cli.ledger", "report"),
+    "components": _Command("otel_carbon.cli.components", "gateway"),
 }
 _WRONG_INPUT = (ConfigError, FactorError, InvalidDataError)
 
@@ -31,30 +42,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 it failed, 2 wrong usage or input."""
     args = _parser().parse_args(argv)
     try:
-        return int(args.run(args))
+        return _run(args)
     except CarbonError as error:
         print(f"otel-carbon: {error}", file=sys.stderr)
         return 2 if isinstance(error, _WRONG_INPUT) else 1
-    except BrokenPipeError:  # `otel-carbon report | head`
-        sys.stderr.close()
+    except BrokenPipeError:  # `otel-carbon report | head`: nobody reads on, so there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         return 130
 
 
+def _run(args: argparse.Namespace) -> int:
+    try:
+        return int(args.run(args))
+    except ModuleNotFoundError as error:
+        extra = _COMMANDS[args.command].extra
+        if extra is None or (error.name or "").startswith("otel_carbon"):
+            raise
+        raise MissingExtraError(f"otel-carbon {args.command}", extra) from error
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="otel-carbon", description="Energy and carbon of GenAI telemetry.")
+    parser = argparse.ArgumentParser(
+        prog="otel-carbon",
+        description="Energy, gCO2e and region for OpenTelemetry GenAI telemetry.",
+        epilog="example:\n  otel-carbon estimate --model gpt-4o --input-tokens 1200 --output-tokens 345",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"otel-carbon {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module_name in _COMMANDS.items():
-        module = importlib.import_module(module_name)
-        command = commands.add_parser(
-            name,
-            help=module.HELP,
-            description=module.HELP,
-            epilog=module.EXAMPLE,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
+    for name, command in _COMMANDS.items():
+        _add(commands, name, importlib.import_module(command.module))
     return parser
+
+
+def _add(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, module: ModuleType) -> None:
+    parser = commands.add_parser(
+        name,
+        help=module.HELP,
+        description=module.HELP,
+        epilog=module.EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run)
