@@ -21,6 +21,7 @@ __all__ = [
     "Receiver",
     "Settings",
     "Stability",
+    "Telemetry",
 ]
 
 Consumer = Callable[[Payload], Awaitable[None]]
@@ -90,7 +91,13 @@ class JournalEntry:
 
 
 class Exporter(Component, Protocol):
-    """Takes entries from the journal. Each exporter has a cursor of its own and sees every entry at least once."""
+    """Takes entries from the journal. Each exporter has a cursor of its own and sees every entry at least once.
+
+    The cursor is one per signal: entries of two signals may be on their way at the same time, entries of one signal
+    never are. An exporter that stores its own position together with the data (the ledger) also has
+    `async def position(self) -> int | None`: asked once after `start`, it is where the cursor resumes, whatever the
+    journal remembers; None leaves that to the journal.
+    """
 
     async def export(self, entries: Sequence[JournalEntry]) -> None:
         """Deliver the entries, all of one signal, in order. Returning moves the cursor past them.
@@ -110,13 +117,28 @@ class Connector(Component, Protocol):
         ...
 
 
+class Telemetry(Protocol):
+    """The gateway's own metrics. Names are given without the prefix `otelcarbon_`; labels of one name never vary."""
+
+    def count(self, name: str, value: float = 1.0, **labels: str) -> None:
+        """Add to a counter: `count("receiver_requests", receiver="otlp", transport="grpc", outcome="success")`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the service gives a component beside its config.
 
     `id` is the component's full name in the YAML (`otlp_grpc/tempo`). `consumers` holds, for a receiver or a
-    connector, the consumer per signal it was wired to. `shared` holds what the process has one of (the estimator
-    under `estimator`, the self-metrics under `telemetry`, the data directory under `data_dir`).
+    connector, the consumer per signal it was wired to. `shared` holds what the process has one of:
+
+    | key | value |
+    |---|---|
+    | `telemetry` | `Telemetry`, the gateway's own metrics |
+    | `tally` | `otel_carbon.pipeline.tally.Tally`, the sums behind the carbon metrics |
+    | `data_dir` | `pathlib.Path` of the data directory |
+    | `journal_id` | `str`, changes when the journal file is a new one; part of the name of a cursor kept elsewhere |
+    | `has_room` | `Callable[[], bool]`, False while the journal is full or cannot be written: refuse before reading |
     """
 
     id: str
