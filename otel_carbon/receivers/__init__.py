@@ -1,1 +1,1 @@
-"""Components that take telemetry in."""
+"""Receivers take telemetry in: one module per component type. The catalogue is `receivers/README.md`."""

@@ -1,0 +1,119 @@
+"""OTLP over gRPC: the three Export services, on raw bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import grpc
+import grpc.aio
+
+from otel_carbon.errors import CarbonError, ConfigError
+from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint, taken_port
+from otel_carbon.pipeline.pdata import Signal
+from otel_carbon.receivers._answer import answer_protobuf
+from otel_carbon.receivers._intake import Intake
+from otel_carbon.receivers._refusal import Refusal, refusal, status_message
+
+__all__ = ["GrpcConfig", "GrpcServer"]
+
+_SERVICES: Mapping[Signal, str] = MappingProxyType(
+    {
+        Signal.TRACES: "opentelemetry.proto.collector.trace.v1.TraceService",
+        Signal.METRICS: "opentelemetry.proto.collector.metrics.v1.MetricsService",
+        Signal.LOGS: "opentelemetry.proto.collector.logs.v1.LogsService",
+    }
+)
+_KEY = "protocols::grpc::endpoint"
+_GRACE_S = 10.0
+_CODES: Mapping[int, grpc.StatusCode] = MappingProxyType({code.value[0]: code for code in grpc.StatusCode})
+
+_Handler = Callable[[bytes, "grpc.aio.ServicerContext[bytes, bytes]"], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcConfig:
+    """Keys of `protocols::grpc`, named as in the Collector's `configgrpc`.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+
+    endpoint: str = "127.0.0.1:4317"
+    max_recv_msg_size_mib: int = 64
+    """Limit of one request, before and after decompression."""
+    max_concurrent_streams: int = 0
+    """Requests at the same time on one connection; 0 is no limit."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        parse_endpoint(self.endpoint, _KEY)
+        if self.max_recv_msg_size_mib < 1:
+            raise ConfigError("protocols::grpc::max_recv_msg_size_mib must be at least 1")
+        if self.max_concurrent_streams < 0:
+            raise ConfigError("protocols::grpc::max_concurrent_streams must not be negative; 0 is no limit")
+
+
+class GrpcServer:
+    """Serves one endpoint. Signals without a pipeline are answered UNIMPLEMENTED, as by the Collector."""
+
+    def __init__(self, config: GrpcConfig, intake: Intake) -> None:
+        self._config = config
+        self._intake = intake
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self) -> str:
+        """Listen, and return the bound `host:port`. Raises ConfigError when the address cannot be had."""
+        endpoint = parse_endpoint(self._config.endpoint, _KEY)
+        server = grpc.aio.server(options=_options(self._config))
+        server.add_generic_rpc_handlers(
+            tuple(
+                grpc.method_handlers_generic_handler(
+                    _SERVICES[signal], {"Export": grpc.unary_unary_rpc_method_handler(self._export(signal))}
+                )
+                for signal in sorted(self._intake.signals)
+            )
+        )
+        try:
+            port = server.add_insecure_port(str(endpoint))
+        except RuntimeError as error:
+            raise taken_port(endpoint, _KEY, "the address is in use or not of this machine") from error
+        await server.start()
+        self._server = server
+        return str(Endpoint(endpoint.host, port))
+
+    async def shutdown(self) -> None:
+        """Refuse new requests and finish those that were begun."""
+        server, self._server = self._server, None
+        if server is not None:
+            await server.stop(_GRACE_S)
+
+    def _export(self, signal: Signal) -> _Handler:
+        async def export(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+            try:
+                self._intake.check_room()
+                return answer_protobuf(signal, await self._intake.take(signal, body))
+            except CarbonError as error:
+                answer = refusal(error)
+            except Exception as error:  # noqa: BLE001  here a request leaves the gateway
+                answer = refusal(error)
+            return await _abort(context, answer)
+
+        return export
+
+
+def _options(config: GrpcConfig) -> list[tuple[str, int]]:
+    options = [
+        ("grpc.max_receive_message_length", config.max_recv_msg_size_mib << 20),
+        ("grpc.so_reuseport", 0),  # on by default, and then two programs share a port without a word
+    ]
+    if config.max_concurrent_streams:
+        options.append(("grpc.max_concurrent_streams", config.max_concurrent_streams))
+    return options
+
+
+async def _abort(context: grpc.aio.ServicerContext[bytes, bytes], answer: Refusal) -> bytes:
+    details = status_message(answer).SerializeToString()
+    await context.abort(_CODES[answer.code], answer.message, (("grpc-status-details-bin", details),))
+    raise AssertionError("abort always raises")

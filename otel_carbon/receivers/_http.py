@@ -1,0 +1,146 @@
+"""OTLP over HTTP: one POST route per signal, protobuf and JSON by Content-Type."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import hdrs, web
+
+from otel_carbon.errors import ConfigError
+from otel_carbon.pipeline import otlp_json
+from otel_carbon.pipeline.duration import duration_s
+from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint, taken_port
+from otel_carbon.pipeline.pdata import Signal
+from otel_carbon.receivers._answer import answer_json, answer_protobuf
+from otel_carbon.receivers._decompress import CONTENT_ENCODINGS, decompress, too_large
+from otel_carbon.receivers._http_status import errors_as_status
+from otel_carbon.receivers._intake import Intake
+
+__all__ = ["HttpConfig", "HttpServer"]
+
+_KEY = "protocols::http::endpoint"
+_PROTOBUF = "application/x-protobuf"
+_JSON = "application/json"
+_GRACE_S = 10.0
+_OFF_LOOP_BYTES = 256 << 10  # decompressing less is quicker than handing it to a thread
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpConfig:
+    """Keys of `protocols::http`, named as in the Collector's `confighttp` and `otlp` receiver.
+
+    Raises:
+        ConfigError: a value cannot work.
+    """
+
+    endpoint: str = "127.0.0.1:4318"
+    max_request_body_size: int = 64 << 20
+    """Limit of one request in bytes, before and after decompression."""
+    read_timeout: str = "30s"
+    """How long a sender may take to send one body."""
+    traces_url_path: str = "/v1/traces"
+    metrics_url_path: str = "/v1/metrics"
+    logs_url_path: str = "/v1/logs"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        parse_endpoint(self.endpoint, _KEY)
+        if self.max_request_body_size < 1:
+            raise ConfigError("protocols::http::max_request_body_size must be at least 1 byte")
+        if duration_s(self.read_timeout, "protocols::http::read_timeout") <= 0:
+            raise ConfigError("protocols::http::read_timeout must be longer than 0s")
+        paths = (self.traces_url_path, self.metrics_url_path, self.logs_url_path)
+        if len(set(paths)) < len(paths) or not all(path.startswith("/") for path in paths):
+            raise ConfigError("protocols::http: the three url paths must differ and begin with /")
+
+
+class HttpServer:
+    """Serves one endpoint. Signals without a pipeline are answered 404, as by the Collector."""
+
+    def __init__(self, config: HttpConfig, intake: Intake) -> None:
+        self._config = config
+        self._intake = intake
+        self._read_timeout_s = duration_s(config.read_timeout, "protocols::http::read_timeout")
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> str:
+        """Listen, and return the bound URL. Raises ConfigError when the address cannot be had."""
+        endpoint = parse_endpoint(self._config.endpoint, _KEY)
+        runner = web.AppRunner(self._app(), access_log=None, auto_decompress=False, shutdown_timeout=_GRACE_S)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, endpoint.host, endpoint.port).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise taken_port(endpoint, _KEY, error.strerror or str(error)) from error
+        self._runner = runner
+        return f"http://{Endpoint(endpoint.host, runner.addresses[0][1])}"
+
+    async def shutdown(self) -> None:
+        """Refuse new requests and finish those that were begun."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    def _app(self) -> web.Application:
+        app = web.Application(middlewares=[errors_as_status])
+        paths = {
+            Signal.TRACES: self._config.traces_url_path,
+            Signal.METRICS: self._config.metrics_url_path,
+            Signal.LOGS: self._config.logs_url_path,
+        }
+        for signal in sorted(self._intake.signals):
+            app.router.add_post(paths[signal], self._export(signal))
+        return app
+
+    def _export(self, signal: Signal) -> _Handler:
+        async def export(request: web.Request) -> web.StreamResponse:
+            _check_headers(request)
+            self._intake.check_room()  # before the body is read
+            body = await self._content(request)
+            if request.content_type == _JSON:
+                partial = await self._intake.take(signal, otlp_json.decode(signal, body))
+                return web.Response(body=answer_json(signal, partial), content_type=_JSON)
+            partial = await self._intake.take(signal, body)
+            return web.Response(body=answer_protobuf(signal, partial), content_type=_PROTOBUF)
+
+        return export
+
+    async def _content(self, request: web.Request) -> bytes:
+        limit_bytes = self._config.max_request_body_size
+        try:
+            async with asyncio.timeout(self._read_timeout_s):
+                body = await _read(request, limit_bytes)
+        except TimeoutError as error:
+            raise web.HTTPRequestTimeout from error
+        encoding = _content_encoding(request)
+        if len(body) < _OFF_LOOP_BYTES:
+            return decompress(body, encoding, limit_bytes)
+        return await asyncio.to_thread(decompress, body, encoding, limit_bytes)
+
+
+def _check_headers(request: web.Request) -> None:
+    if request.content_type not in {_PROTOBUF, _JSON}:
+        raise web.HTTPUnsupportedMediaType(reason=f"Content-Type must be {_PROTOBUF} or {_JSON}")
+    if _content_encoding(request) not in CONTENT_ENCODINGS:
+        supported = ", ".join(sorted(filter(None, CONTENT_ENCODINGS)))
+        raise web.HTTPUnsupportedMediaType(reason=f"Content-Encoding must be one of {supported}")
+
+
+def _content_encoding(request: web.Request) -> str:
+    return request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
+
+
+async def _read(request: web.Request, limit_bytes: int) -> bytes:
+    if (request.content_length or 0) > limit_bytes:
+        raise too_large(limit_bytes)
+    body = bytearray()
+    async for piece in request.content.iter_any():
+        body += piece
+        if len(body) > limit_bytes:
+            raise too_large(limit_bytes)
+    return bytes(body)
