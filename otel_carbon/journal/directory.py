@@ -1,0 +1,76 @@
+"""The data directory of a gateway, owned by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from otel_carbon.errors import StorageError
+
+__all__ = ["DataDirectory"]
+
+_LOCK_NAME = "lock"
+
+
+class DataDirectory:
+    """A directory that is locked for this process until `close`. The kernel frees the lock when the process ends.
+
+    Raises:
+        StorageError: it cannot be created or written, or another process has it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = _locked(path)
+
+    def close(self) -> None:
+        """Give the directory free. Safe to call twice."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the directory free."""
+        self.close()
+
+
+def _locked(path: Path) -> int:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(path / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StorageError(
+            f"data directory {path} cannot be written: {error.strerror}; "
+            "make it writable or choose another one with --data-dir"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _write_pid(lock)
+    except OSError as error:
+        owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(lock)
+        raise _refused(path, error, owner) from error
+    return lock
+
+
+def _write_pid(lock: int) -> None:
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode("ascii"), 0)
+
+
+def _refused(path: Path, error: OSError, owner: str) -> StorageError:
+    if isinstance(error, BlockingIOError):
+        return StorageError(
+            f"data directory {path} is in use by process {owner}; "
+            "stop that process or choose another directory with --data-dir"
+        )
+    return StorageError(f"data directory {path} cannot be written: {error.strerror}; make room or choose another one")
