@@ -14,7 +14,7 @@ from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint, taken_port
 from otel_carbon.pipeline.pdata import Signal
 from otel_carbon.receivers._answer import answer_protobuf
 from otel_carbon.receivers._intake import Intake
-from otel_carbon.receivers._refusal import Refusal, refusal, status_message
+from otel_carbon.receivers._refusal import Refusal, status_message
 
 __all__ = ["GrpcConfig", "GrpcServer"]
 
@@ -95,9 +95,9 @@ class GrpcServer:
                 self._intake.check_room()
                 return answer_protobuf(signal, await self._intake.take(signal, body))
             except CarbonError as error:
-                answer = refusal(error)
+                answer = self._intake.refuse(error)
             except Exception as error:  # noqa: BLE001  here a request leaves the gateway
-                answer = refusal(error)
+                answer = self._intake.refuse(error)
             return await _abort(context, answer)
 
         return export

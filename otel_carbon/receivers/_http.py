@@ -87,7 +87,7 @@ class HttpServer:
             await runner.cleanup()
 
     def _app(self) -> web.Application:
-        app = web.Application(middlewares=[errors_as_status])
+        app = web.Application(middlewares=[errors_as_status(self._intake)])
         paths = {
             Signal.TRACES: self._config.traces_url_path,
             Signal.METRICS: self._config.metrics_url_path,

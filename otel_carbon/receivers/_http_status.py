@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from types import MappingProxyType
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 from google.rpc.code_pb2 import Code
 
 from otel_carbon.errors import CarbonError
-from otel_carbon.receivers._refusal import Refusal, refusal, retry_after_header, status_json, status_message
+from otel_carbon.receivers._intake import Intake
+from otel_carbon.receivers._refusal import Refusal, retry_after_header, status_json, status_message
 
 __all__ = ["errors_as_status"]
 
@@ -18,21 +20,32 @@ _CODES: Mapping[int, int] = MappingProxyType(
 )
 
 
-@web.middleware
-async def errors_as_status(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Answer a request, turning whatever goes wrong into an OTLP error response."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        headers: dict[str, str] = {hdrs.ALLOW: error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else {}
-        answer = Refusal(_CODES.get(error.status, Code.UNKNOWN), error.status, f"{error.reason}: {request.path}")
-        return _response(request, answer, headers)
-    except CarbonError as error:
-        return _response(request, refusal(error), {})
-    except Exception as error:  # noqa: BLE001  here a request leaves the gateway
-        return _response(request, refusal(error), {})
+def errors_as_status(intake: Intake) -> Middleware:
+    """Return the middleware that turns whatever goes wrong into an OTLP error response."""
+
+    @web.middleware
+    async def middleware(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            return _protocol_error(request, error)
+        except CarbonError as error:
+            return _response(request, intake.refuse(error), {})
+        except Exception as error:  # noqa: BLE001  here a request leaves the gateway
+            return _response(request, intake.refuse(error), {})
+
+    return middleware
+
+
+def _protocol_error(request: web.Request, error: web.HTTPException) -> web.Response:
+    answer = Refusal(_CODES.get(error.status, Code.UNKNOWN), error.status, f"{error.reason}: {request.path}")
+    headers: dict[str, str] = {hdrs.ALLOW: error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else {}
+    response = _response(request, answer, headers)
+    if error.status == 408:
+        response.force_close()  # the rest of the body may still come, and is not the next request
+    return response
 
 
 def _response(request: web.Request, answer: Refusal, headers: MutableMapping[str, str]) -> web.Response:

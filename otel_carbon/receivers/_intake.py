@@ -1,36 +1,38 @@
-"""What every transport does with a request once it has the bytes."""
+"""What every transport does with a request once it has the bytes, and how it is counted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from otel_carbon.errors import CarbonError, UnavailableError
-from otel_carbon.pipeline.component import Settings
+from otel_carbon.pipeline.component import Settings, Telemetry
 from otel_carbon.pipeline.otlp import parse
 from otel_carbon.pipeline.pdata import Signal
 from otel_carbon.receivers._answer import Partial
+from otel_carbon.receivers._refusal import Refusal, refusal
 
 __all__ = ["Intake"]
 
 _NO_ROOM_RETRY_AFTER_S = 5.0  # long enough for an exporter to free some room, far below the SDKs' patience
-
-
-class _Meter(Protocol):
-    """Counts items per signal, as the Collector's `receiver_{accepted,refused,failed}_*`."""
-
-    def accepted(self, signal: Signal, items: int) -> None: ...
-    def refused(self, signal: Signal, items: int) -> None: ...
-    def failed(self, signal: Signal, items: int) -> None: ...
+_ITEMS: Mapping[Signal, str] = MappingProxyType(
+    {Signal.TRACES: "spans", Signal.METRICS: "metric_points", Signal.LOGS: "log_records"}
+)
 
 
 class Intake:
-    """Reads a request, hands it to the consumer of its signal and counts how that came out."""
+    """Reads a request and hands it to the consumer of its signal.
 
-    def __init__(self, settings: Settings) -> None:
+    Counts, per receiver and transport, `receiver_requests` by outcome (success, refused, failed) and
+    `receiver_{accepted,refused,failed}_{spans,metric_points,log_records}`, as the Collector does: refused is what the
+    sender still has, failed what went wrong in here.
+    """
+
+    def __init__(self, settings: Settings, transport: str) -> None:
         self._consumers = settings.consumers
-        self._meter = _meter(settings)
+        self._telemetry: Telemetry | None = settings.shared.get("telemetry")
         self._has_room: Callable[[], bool] = settings.shared.get("has_room", _always)
+        self._labels = {"receiver": settings.id, "transport": transport}
         self.signals = frozenset(settings.consumers)
 
     def check_room(self) -> None:
@@ -47,28 +49,27 @@ class Intake:
             UnavailableError: not now.
         """
         payload = parse(signal, body)
-        count = self._meter.failed
+        outcome = "failed"
         try:
             await self._consumers[signal](payload)
-            count = self._meter.accepted
+            outcome = "accepted"
         except CarbonError:
-            count = self._meter.refused
+            outcome = "refused"
             raise
         finally:
-            count(signal, payload.items)
+            self._count(f"receiver_{outcome}_{_ITEMS[signal]}", payload.items)
+        self._count("receiver_requests", 1, outcome="success")
         return None
 
+    def refuse(self, error: Exception) -> Refusal:
+        """Return the answer to a request that ended with an error, and count the request."""
+        answer = refusal(error)
+        self._count("receiver_requests", 1, outcome="failed" if answer.http_status == 500 else "refused")
+        return answer
 
-class _NoMeter:
-    def accepted(self, signal: Signal, items: int) -> None: ...
-    def refused(self, signal: Signal, items: int) -> None: ...
-    def failed(self, signal: Signal, items: int) -> None: ...
-
-
-def _meter(settings: Settings) -> _Meter:
-    telemetry: Any = settings.shared.get("telemetry")
-    meter: _Meter = _NoMeter() if telemetry is None else telemetry.receiver(settings.id)
-    return meter
+    def _count(self, name: str, value: int, **labels: str) -> None:
+        if self._telemetry is not None:
+            self._telemetry.count(name, value, **self._labels, **labels)
 
 
 def _always() -> bool:

@@ -44,12 +44,11 @@ class OtlpReceiver:
     """Takes OTLP in and answers when the request is on disk."""
 
     def __init__(self, config: Config, settings: Settings) -> None:
-        intake = Intake(settings)
         self._servers: dict[str, GrpcServer | HttpServer] = {}
         if config.protocols.grpc is not None:
-            self._servers["grpc"] = GrpcServer(config.protocols.grpc, intake)
+            self._servers["grpc"] = GrpcServer(config.protocols.grpc, Intake(settings, "grpc"))
         if config.protocols.http is not None:
-            self._servers["http"] = HttpServer(config.protocols.http, intake)
+            self._servers["http"] = HttpServer(config.protocols.http, Intake(settings, "http"))
         self._endpoints: dict[str, str] = {}
 
     @property
