@@ -81,7 +81,14 @@ class RetryableExportError(ExportError):
 
 
 class PermanentExportError(ExportError):
-    """The destination will never take this data."""
+    """The destination will never take this data.
+
+    `failed_items` is how many spans, data points or log records are lost, where only some of them are; None: all.
+    """
+
+    def __init__(self, message: str, failed_items: int | None = None) -> None:
+        super().__init__(message)
+        self.failed_items = failed_items
 
 
 class StorageError(CarbonError):
