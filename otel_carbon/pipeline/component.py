@@ -151,7 +151,10 @@ C = TypeVar("C")
 
 @dataclass(frozen=True, slots=True)
 class Factory(Generic[C]):
-    """How a component type is built. `config` is a frozen dataclass whose defaults are the documented defaults."""
+    """How a component type is built. `config` is a frozen dataclass whose defaults are the documented defaults.
+
+    `signals` is what the component takes, or, for a receiver, gives. A connector names what it gives in `produces`.
+    """
 
     type: str
     kind: Kind
@@ -160,3 +163,4 @@ class Factory(Generic[C]):
     config: type[C]
     create: Callable[[C, Settings], Any]
     aliases: tuple[str, ...] = ()
+    produces: frozenset[Signal] = frozenset()
