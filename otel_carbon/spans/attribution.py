@@ -1,0 +1,60 @@
+"""Who a call is accounted to: which attributes say so, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from otel_carbon.model import Attribution
+from otel_carbon.semconv.carbon import OTEL_CARBON_PROJECT, OTEL_CARBON_TENANT, OTEL_CARBON_WORKLOAD
+from otel_carbon.semconv.gen_ai import DEPLOYMENT_ENVIRONMENT, DEPLOYMENT_ENVIRONMENT_NAME, SERVICE_NAME
+from otel_carbon.spans.values import text
+
+__all__ = ["AttributionRules", "attribution"]
+
+
+@dataclass(frozen=True, slots=True)
+class AttributionRules:
+    """Attribute keys that name who a call is accounted to, best first.
+
+    Each key is looked for on the span, then on the resource. No key identifies an end user by default: name one in
+    `user` (for example `enduser.pseudo.id`) to have it in the ledger.
+    """
+
+    service: tuple[str, ...] = (SERVICE_NAME,)
+    environment: tuple[str, ...] = (DEPLOYMENT_ENVIRONMENT_NAME, DEPLOYMENT_ENVIRONMENT)
+    tenant: tuple[str, ...] = (OTEL_CARBON_TENANT, "tenant.id")
+    project: tuple[str, ...] = (OTEL_CARBON_PROJECT, "project.id")
+    workload: tuple[str, ...] = (
+        OTEL_CARBON_WORKLOAD,
+        "k8s.deployment.name",
+        "k8s.statefulset.name",
+        "k8s.daemonset.name",
+        "k8s.cronjob.name",
+    )
+    user: tuple[str, ...] = ()
+
+    def keys(self) -> frozenset[str]:
+        """Return every attribute key that the rules look at."""
+        return frozenset((*self.service, *self.environment, *self.tenant, *self.project, *self.workload, *self.user))
+
+
+def attribution(rules: AttributionRules, attributes: Mapping[str, Any], resource: Mapping[str, Any]) -> Attribution:
+    """Return who a span is accounted to. A party that nothing names is None."""
+    return Attribution(
+        service=_first(rules.service, attributes, resource),
+        environment=_first(rules.environment, attributes, resource),
+        tenant=_first(rules.tenant, attributes, resource),
+        project=_first(rules.project, attributes, resource),
+        workload=_first(rules.workload, attributes, resource),
+        user=_first(rules.user, attributes, resource),
+    )
+
+
+def _first(keys: tuple[str, ...], attributes: Mapping[str, Any], resource: Mapping[str, Any]) -> str | None:
+    for key in keys:
+        value = text(attributes.get(key)) or text(resource.get(key))
+        if value is not None:
+            return value
+    return None

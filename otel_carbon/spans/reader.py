@@ -1,0 +1,169 @@
+"""From the attributes of one span to a call, to a parent that only contains calls, or to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from otel_carbon.model import Attribution, Call, Usage
+from otel_carbon.semconv.gen_ai import CLOUD_REGION, ERROR_TYPE
+from otel_carbon.spans.attribution import AttributionRules, attribution
+from otel_carbon.spans.compiled import CompiledDialect, CompiledTable
+from otel_carbon.spans.marks import MARK_KEYS
+from otel_carbon.spans.table import DialectTable
+from otel_carbon.spans.usage import disjoint_usage
+from otel_carbon.spans.values import count, host, text
+from otel_carbon.units import seconds_from_nanoseconds
+
+__all__ = ["Parent", "SpanReader"]
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_REMOTE_KINDS = (0, 3)  # SPAN_KIND_UNSPECIFIED, SPAN_KIND_CLIENT of opentelemetry/proto/trace/v1/trace.proto
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A GenAI-related span that is seen and not counted: it contains calls, or is none. `reason` says which."""
+
+    reason: str
+
+
+class SpanReader:
+    """Reads spans by a table of dialects. Pure and safe to share between threads; no method raises on any span."""
+
+    def __init__(self, table: DialectTable, rules: AttributionRules | None = None) -> None:
+        self._table = CompiledTable(table)
+        self._rules = rules or AttributionRules()
+        self.markers: frozenset[str] = self._table.markers
+        """Keys of which at least one is on every GenAI-related span."""
+        self.keys: frozenset[str] = self._table.keys | self._rules.keys() | MARK_KEYS | {ERROR_TYPE}
+        """Every span attribute that a method of this class or `read_mark` may look at."""
+        self.key_prefixes: tuple[str, ...] = ()
+        """Prefixes of further such keys; no dialect needs one."""
+
+    @classmethod
+    def bundled(cls, attribution: AttributionRules | None = None) -> SpanReader:
+        """Return a reader for the dialects that come with the package."""
+        return cls(DialectTable.bundled(), attribution)
+
+    def looks_genai(self, attributes: Mapping[str, Any]) -> bool:
+        """Return whether a span is GenAI-related at all. Cheap, for the many spans that are not."""
+        return not self.markers.isdisjoint(attributes)
+
+    def attribution(self, attributes: Mapping[str, Any], resource: Mapping[str, Any]) -> Attribution:
+        """Return who the span is accounted to."""
+        return attribution(self._rules, attributes, resource)
+
+    def read(
+        self,
+        attributes: Mapping[str, Any],
+        *,
+        scope_name: str = "",
+        scope_version: str = "",  # noqa: ARG002 - emitters lie about it (see docs/instrumentations.md)
+        resource: Mapping[str, Any] = _NOTHING,
+        kind: int = 0,
+        failed: bool = False,
+        started_unix_nano: int = 0,
+        ended_unix_nano: int = 0,
+    ) -> Call | Parent | None:
+        """Return the call that a span stands for, a parent that is not counted, or None when it is not GenAI-related.
+
+        The span alone decides: its children often arrive in another request. `kind` is the number of the OTLP
+        SpanKind, `failed` whether the status code is ERROR.
+        """
+        if self.markers.isdisjoint(attributes):
+            return None
+        if not isinstance(attributes, dict):
+            attributes = dict(attributes)  # the SDK's own mapping takes a lock for every look
+        dialect = self._table.dialect(scope_name, attributes)
+        if dialect is None:
+            return None
+        operation = dialect.operation(attributes)
+        if operation in dialect.parents:
+            return Parent(operation)
+        model = _first_text(attributes, dialect.response_model)
+        request_model = _first_text(attributes, dialect.request_model)
+        address = host(_first_text(attributes, dialect.server_address))
+        provider = self._table.provider(_candidates(attributes, dialect.provider), address)
+        usage, alternative = self._usage(attributes, dialect, scope_name, provider, model or request_model)
+        recorded = dialect.calls.get(operation)
+        if recorded is None:
+            # Nobody has said what this operation is. It counts when it looks like a request to a model.
+            if usage is None or (model or request_model) is None or kind not in _REMOTE_KINDS:
+                return Parent(operation or "no operation")
+            recorded = operation or "chat"
+        return Call(
+            recorded,
+            provider,
+            model,
+            request_model,
+            usage,
+            alternative,
+            failed or attributes.get(ERROR_TYPE) is not None,
+            _first_text(attributes, dialect.region),
+            address,
+            text(resource.get(CLOUD_REGION)),
+            _latency_s(started_unix_nano, ended_unix_nano),
+            started_unix_nano or None,
+            _first_text(attributes, dialect.response_id),
+        )
+
+    def _usage(
+        self,
+        attributes: Mapping[str, Any],
+        dialect: CompiledDialect,
+        scope_name: str,
+        provider: str | None,
+        model: str | None,
+    ) -> tuple[Usage | None, Usage | None]:
+        input_count = _first_count(attributes, dialect.input_tokens)
+        output_count = _first_count(attributes, dialect.output_tokens)
+        if input_count is None and output_count is None:
+            return None, None
+        cache_read = _first_count(attributes, dialect.cache_read_tokens) or 0
+        cache_write = _first_count(attributes, dialect.cache_write_tokens) or 0
+        reasoning = _first_count(attributes, dialect.reasoning_tokens) or 0
+        cache_in_input, reasoning_in_output = None, True
+        if cache_read or cache_write or reasoning:
+            cache_in_input, reasoning_in_output = self._table.accounting(scope_name, provider, model, attributes)
+        return disjoint_usage(
+            input_count,
+            output_count,
+            cache_read=cache_read,
+            cache_write=cache_write,
+            reasoning=reasoning,
+            cache_in_input=cache_in_input,
+            reasoning_in_output=reasoning_in_output,
+        )
+
+
+def _first_text(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
+    for key in keys:
+        value = attributes.get(key)
+        if value is not None:
+            found = text(value)
+            if found is not None:
+                return found
+    return None
+
+
+def _first_count(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
+    for key in keys:
+        value = attributes.get(key)
+        if value is not None:
+            found = count(value)
+            if found is not None:
+                return found
+    return None
+
+
+def _candidates(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> list[str]:
+    return [found for key in keys if (found := text(attributes.get(key))) is not None]
+
+
+def _latency_s(started_unix_nano: int, ended_unix_nano: int) -> float | None:
+    if 0 < started_unix_nano < ended_unix_nano:
+        return seconds_from_nanoseconds(ended_unix_nano - started_unix_nano)
+    return None

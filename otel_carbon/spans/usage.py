@@ -1,0 +1,38 @@
+"""From the counts that a span carries to token kinds that do not overlap."""
+
+from __future__ import annotations
+
+from otel_carbon.model import Usage
+
+__all__ = ["disjoint_usage"]
+
+
+def disjoint_usage(
+    input_count: int | None,
+    output_count: int | None,
+    *,
+    cache_read: int = 0,
+    cache_write: int = 0,
+    reasoning: int = 0,
+    cache_in_input: bool | None = True,
+    reasoning_in_output: bool = True,
+) -> tuple[Usage | None, Usage | None]:
+    """Return the usage and, where nothing tells whether the cache is inside the input count, the other reading.
+
+    A count that is larger than what should contain it proves that it is outside. Neither an input nor an output count
+    is no usage. Nor are counts that are all zero: no call has an empty prompt, and some emitters write zeros for a
+    stream whose usage they did not see.
+    """
+    if input_count is None and output_count is None:
+        return None, None
+    cached = cache_read + cache_write
+    output = output_count or 0
+    visible = output - reasoning if reasoning_in_output and reasoning <= output else output
+    given = input_count or 0
+    if not (given or cached or output or reasoning):
+        return None, None
+    outside = Usage(given, cache_read, cache_write, visible, reasoning)
+    if cached == 0 or cache_in_input is False or given < cached:
+        return outside, None
+    inside = Usage(given - cached, cache_read, cache_write, visible, reasoning)
+    return inside, (outside if cache_in_input is None else None)
