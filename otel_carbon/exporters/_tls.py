@@ -1,0 +1,38 @@
+"""Read the files that TLS needs."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from otel_carbon.errors import ConfigError
+
+__all__ = ["client_context", "read_pem"]
+
+
+def read_pem(path: str | None, key: str) -> bytes | None:
+    """Return the content of a PEM file, None without a path. Raises ConfigError when it cannot be read."""
+    if path is None:
+        return None
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{key}: cannot read {path}: {error.strerror}") from error
+
+
+def client_context(
+    *, ca_file: str | None, cert_file: str | None, key_file: str | None, skip_verify: bool
+) -> ssl.SSLContext:
+    """Return the context of a TLS client, 1.2 or newer. Raises ConfigError when a file cannot be used."""
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+        if cert_file is not None:
+            context.load_cert_chain(cert_file, key_file)
+    except OSError as error:  # ssl.SSLError is one
+        files = ", ".join(filter(None, (ca_file, cert_file, key_file)))
+        raise ConfigError(f"tls: cannot use {files}: {error.strerror or error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

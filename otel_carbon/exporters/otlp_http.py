@@ -1,0 +1,193 @@
+"""The `otlp_http` exporter: OTLP 1.11 over HTTP, protobuf encoding."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+import aiohttp
+import zstandard
+from aiohttp import hdrs
+
+from otel_carbon._version import __version__
+from otel_carbon.errors import ConfigError, PermanentExportError, RetryableExportError
+from otel_carbon.exporters._http_failure import http_failure
+from otel_carbon.exporters._partial import PartialSuccessLog
+from otel_carbon.exporters._queue import QueueConfig, Sender
+from otel_carbon.exporters._tls import client_context
+from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings, Stability
+from otel_carbon.pipeline.duration import duration_s
+from otel_carbon.pipeline.pdata import Signal
+from otel_carbon.pipeline.retry import RetryConfig
+
+__all__ = ["FACTORY", "Config", "OtlpHttpExporter", "TlsConfig"]
+
+_MAX_RESPONSE_BYTES = 4 << 20
+_GZIP_LEVEL = 6  # zlib's own default; the module's 9 takes twice the time for one per cent
+
+
+def _gzip(body: bytes) -> bytes:
+    return gzip.compress(body, _GZIP_LEVEL, mtime=0)
+
+
+def _zstd(body: bytes) -> bytes:
+    return zstandard.ZstdCompressor().compress(body)
+
+
+_COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = MappingProxyType({"gzip": _gzip, "zstd": _zstd})
+
+
+@dataclass(frozen=True, slots=True)
+class TlsConfig:
+    """Keys of `tls`, named as in the Collector's `configtls`. Files are PEM. They matter to https endpoints."""
+
+    insecure_skip_verify: bool = False
+    """True: the server's certificate is not checked."""
+    ca_file: str | None = None
+    """Certificate authorities to trust; None: those of the system."""
+    cert_file: str | None = None
+    key_file: str | None = None
+    server_name_override: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Configuration of the exporter, with the Collector's keys and defaults.
+
+    Raises:
+        ConfigError: a value cannot work.
+    """
+
+    endpoint: str | None = None
+    """Base URL; `/v1/traces`, `/v1/metrics` and `/v1/logs` are added."""
+    traces_endpoint: str | None = None
+    metrics_endpoint: str | None = None
+    logs_endpoint: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    compression: str = "gzip"
+    tls: TlsConfig = field(default_factory=TlsConfig)
+    timeout: str = "30s"
+    retry_on_failure: RetryConfig = field(default_factory=RetryConfig)
+    sending_queue: QueueConfig = field(default_factory=QueueConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        if not _urls(self):
+            raise ConfigError("endpoint: name the URL to send to, as http://tempo:4318")
+        for url in _urls(self).values():
+            if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+                raise ConfigError(f"endpoint: {url!r} is not a URL; write http://host:port or https://host:port")
+        if self.compression not in {"none", *_COMPRESSORS}:
+            raise ConfigError(f"compression: {self.compression!r} is not one of none, {', '.join(_COMPRESSORS)}")
+        if duration_s(self.timeout, "timeout") <= 0:
+            raise ConfigError("timeout must be longer than 0s")
+
+
+class OtlpHttpExporter:
+    """Sends journal entries to one HTTP destination. The cursor that drives it waits by `retry`."""
+
+    def __init__(self, config: Config, settings: Settings) -> None:
+        self._config = config
+        self._urls = _urls(config)
+        self._partial = PartialSuccessLog(settings)
+        self._sender = Sender(config.sending_queue.batch, self._send)
+        self._session: aiohttp.ClientSession | None = None
+        self.retry = config.retry_on_failure
+
+    async def start(self) -> None:
+        """Prepare the connections; they are made with the first request. Raises ConfigError for a TLS file."""
+        tls = self._config.tls
+        context = client_context(
+            ca_file=tls.ca_file,
+            cert_file=tls.cert_file,
+            key_file=tls.key_file,
+            skip_verify=tls.insecure_skip_verify,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context),
+            headers=_headers(self._config),
+            timeout=aiohttp.ClientTimeout(total=duration_s(self._config.timeout, "timeout")),
+            trust_env=True,  # HTTPS_PROXY and its kin, as every exporter honours them
+        )
+
+    async def shutdown(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def export(self, entries: Sequence[JournalEntry]) -> None:
+        """Deliver the entries, all of one signal.
+
+        Raises:
+            RetryableExportError: 429, 502, 503, 504, or no answer at all.
+            PermanentExportError: any other answer but success.
+        """
+        await self._sender.deliver(entries)
+
+    async def _send(self, signal: Signal, body: bytes) -> None:
+        url = self._urls.get(signal)
+        if url is None:
+            raise PermanentExportError(f"there is no URL for {signal}; set endpoint or {signal}_endpoint")
+        compress = _COMPRESSORS.get(self._config.compression)
+        data = body if compress is None else await asyncio.to_thread(compress, body)
+        try:
+            self._partial.note(signal, await self._post(url, data))
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise RetryableExportError(f"{url}: {str(error) or type(error).__name__}") from error
+
+    async def _post(self, url: str, data: bytes) -> bytes:
+        if self._session is None:
+            raise RuntimeError("export before start")
+        server_name = self._config.tls.server_name_override
+        # A redirect would turn the POST into a GET and lose the data, so it is an answer like any other.
+        async with self._session.post(url, data=data, server_hostname=server_name, allow_redirects=False) as response:
+            answer = await _bounded_body(response)
+            if 200 <= response.status < 300:
+                return answer
+            raise http_failure(url, response.status, response.headers.get(hdrs.RETRY_AFTER), answer, time.time())
+
+
+async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > _MAX_RESPONSE_BYTES:
+            raise PermanentExportError(f"{response.url} answered with more than {_MAX_RESPONSE_BYTES} bytes")
+    return bytes(body)
+
+
+def _urls(config: Config) -> dict[Signal, str]:
+    given = {
+        Signal.TRACES: config.traces_endpoint,
+        Signal.METRICS: config.metrics_endpoint,
+        Signal.LOGS: config.logs_endpoint,
+    }
+    base = config.endpoint.rstrip("/") if config.endpoint else None
+    return {signal: url or f"{base}/v1/{signal}" for signal, url in given.items() if url or base}
+
+
+def _headers(config: Config) -> dict[str, str]:
+    headers: dict[str, str] = {
+        hdrs.CONTENT_TYPE: "application/x-protobuf",
+        hdrs.USER_AGENT: f"otel-carbon/{__version__}",
+    }
+    if config.compression != "none":
+        headers[hdrs.CONTENT_ENCODING] = config.compression
+    return {**headers, **config.headers}
+
+
+FACTORY = Factory(
+    type="otlp_http",
+    kind=Kind.EXPORTER,
+    stability=Stability.BETA,
+    signals=frozenset(Signal),
+    config=Config,
+    create=OtlpHttpExporter,
+    aliases=("otlphttp",),
+)
