@@ -54,7 +54,8 @@ def attribution(rules: AttributionRules, attributes: Mapping[str, Any], resource
 
 def _first(keys: tuple[str, ...], attributes: Mapping[str, Any], resource: Mapping[str, Any]) -> str | None:
     for key in keys:
-        value = text(attributes.get(key)) or text(resource.get(key))
-        if value is not None:
-            return value
+        if key in attributes or key in resource:
+            value = text(attributes.get(key)) or text(resource.get(key))
+            if value is not None:
+                return value
     return None

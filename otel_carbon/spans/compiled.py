@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import translate
 from functools import lru_cache
 from typing import Any
 
 from otel_carbon.spans.table import Accounting, Dialect, DialectTable
-from otel_carbon.spans.values import text
+from otel_carbon.spans.values import host, text
 
 __all__ = ["CompiledDialect", "CompiledTable"]
 
-_SCOPES_REMEMBERED = 1024  # scope names come from outside, so what is remembered of them is bounded
+_REMEMBERED = 1024  # scopes, providers and hosts come from outside, so what is remembered of them is bounded
+
+_Test = Callable[[str], object]
 
 
 class CompiledDialect:
@@ -24,6 +27,7 @@ class CompiledDialect:
         "cache_write_tokens",
         "calls",
         "input_tokens",
+        "known",
         "markers",
         "operations",
         "output_tokens",
@@ -42,6 +46,7 @@ class CompiledDialect:
         self.markers = dialect.markers
         self.calls = dialect.calls
         self.parents = dialect.parents
+        self.known = dialect.parents.union(dialect.calls)
         self.operations = fields["operation"]
         self.provider = fields["provider"]
         self.request_model = fields["request_model"]
@@ -55,44 +60,53 @@ class CompiledDialect:
         self.cache_write_tokens = fields["cache_write_tokens"]
         self.reasoning_tokens = fields["reasoning_tokens"]
 
-    def marks(self, attributes: Mapping[str, Any]) -> bool:
-        """Return whether one of the markers is on the span."""
-        for marker in self.markers:  # noqa: SIM110 - a generator costs as much as the whole loop
-            if marker in attributes:
-                return True
-        return False
-
     def operation(self, attributes: Mapping[str, Any]) -> str:
         """Return the first operation that the dialect knows, else the first there is, else an empty text."""
         unknown = ""
         for key in self.operations:
-            value = text(attributes.get(key))
-            if value is None:
-                continue
-            value = value.lower()
-            if value in self.calls or value in self.parents:
+            value = attributes.get(key)
+            if isinstance(value, str) and value in self.known:
                 return value
-            unknown = unknown or value
+            name = (text(value) or "").lower()
+            if name in self.known:
+                return name
+            unknown = unknown or name
         return unknown
 
 
-class _Rule:
-    """One accounting row whose scopes are known to match."""
+class _Emitter:
+    """What is known of the counts of one scope and provider: settled answers, and rows that look further at a span."""
 
-    __slots__ = ("keys", "models", "providers", "row")
+    __slots__ = ("_conditional", "_settled")
 
-    def __init__(self, row: Accounting) -> None:
-        self.row = row
-        self.providers = row.providers
-        self.models = _globs(row.models)
-        self.keys = row.keys
+    def __init__(self, rows: Iterable[Accounting]) -> None:
+        cache: bool | None = None
+        reasoning: bool | None = None
+        conditional: list[tuple[_Test | None, Accounting]] = []
+        for row in rows:
+            # A row speaks only of what no row before it has settled.
+            row_cache = row.cache_in_input if cache is None else None
+            row_reasoning = row.reasoning_in_output if reasoning is None else None
+            if row_cache is None and row_reasoning is None:
+                continue
+            if row.models or row.keys:
+                undecided = replace(row, cache_in_input=row_cache, reasoning_in_output=row_reasoning)
+                conditional.append((_globs(row.models), undecided))
+                continue
+            cache = row_cache if cache is None else cache
+            reasoning = row_reasoning if reasoning is None else reasoning
+        self._settled = (cache, reasoning is not False)
+        self._conditional = tuple(reversed(conditional))
 
-    def holds(self, provider: str | None, model: str | None, attributes: Mapping[str, Any]) -> bool:
-        if self.providers and provider not in self.providers:
-            return False
-        if self.models is not None and (model is None or not self.models(model.lower())):
-            return False
-        return all(key in attributes for key in self.keys)
+    def accounting(self, model: str | None, attributes: Mapping[str, Any]) -> tuple[bool | None, bool]:
+        cache, reasoning = self._settled
+        for models, row in self._conditional:  # the best row comes last and has the last word
+            if models is not None and (model is None or not models(model.lower())):
+                continue
+            if all(key in attributes for key in row.keys):
+                cache = cache if row.cache_in_input is None else row.cache_in_input
+                reasoning = reasoning if row.reasoning_in_output is None else row.reasoning_in_output
+        return cache, reasoning
 
 
 class CompiledTable:
@@ -103,61 +117,61 @@ class CompiledTable:
         self._refined_by_host = table.refined_by_host
         self._host_suffixes = table.host_suffixes
         self._dialects = [(_globs(dialect.scopes), CompiledDialect(dialect)) for dialect in table.dialects]
-        self._rules = [(_globs(row.scopes), _Rule(row)) for row in table.accounting]
+        self._rows = [(_globs(row.scopes), row) for row in table.accounting]
         self.markers = frozenset(marker for dialect in table.dialects for marker in dialect.markers)
         self.keys = self.markers.union(
             *(keys for dialect in table.dialects for keys in dialect.fields.values()),
             *(row.keys for row in table.accounting),
         )
-        self._of_scope = lru_cache(_SCOPES_REMEMBERED)(self._read_scope)
-        self._of_host = lru_cache(_SCOPES_REMEMBERED)(self._read_host)
+        self._dialects_of = lru_cache(_REMEMBERED)(self._find_dialects)
+        self._emitter_of = lru_cache(_REMEMBERED)(self._find_emitter)
+        self.provider_named = lru_cache(_REMEMBERED)(self._find_provider)
+        """Return the convention's name of a provider, or None for a framework that poses as one."""
+        self.address = lru_cache(_REMEMBERED)(self._find_address)
+        """Return the host of a server address and the provider that it belongs to."""
 
     def dialect(self, scope_name: str, attributes: Mapping[str, Any]) -> CompiledDialect | None:
-        """Return the first dialect that has a marker on the span and accepts its scope."""
-        for dialect in self._of_scope(scope_name)[0]:
-            if dialect.marks(attributes):
-                return dialect
+        """Return the first dialect that accepts the scope and has a marker on the span."""
+        for dialect in self._dialects_of(scope_name):
+            for marker in dialect.markers:
+                if marker in attributes:
+                    return dialect
         return None
 
-    def provider(self, candidates: Sequence[str], address: str | None) -> str | None:
-        """Return the first provider that is not a framework, by the convention's name, as the host refines it."""
-        provider = None
-        for candidate in candidates:
-            name = candidate.lower()
-            provider = self._providers.get(name, name) or None
-            if provider is not None:
-                break
-        if address is not None and (provider is None or provider in self._refined_by_host):
-            return self._of_host(address) or provider
-        return provider
+    def refined(self, provider: str | None, provider_of_host: str) -> str:
+        """Return who serves the model, given who is named and whose host it is."""
+        return provider_of_host if provider is None or provider in self._refined_by_host else provider
 
     def accounting(
         self, scope_name: str, provider: str | None, model: str | None, attributes: Mapping[str, Any]
     ) -> tuple[bool | None, bool]:
         """Return whether the cache is inside the input (None: nothing tells) and reasoning inside the output."""
-        cache: bool | None = None
-        reasoning: bool | None = None
-        for rule in self._of_scope(scope_name)[1]:
-            if rule.holds(provider, model, attributes):
-                cache = rule.row.cache_in_input if cache is None else cache
-                reasoning = rule.row.reasoning_in_output if reasoning is None else reasoning
-        return cache, reasoning is not False
+        return self._emitter_of(scope_name, provider).accounting(model, attributes)
 
-    def _read_scope(self, scope_name: str) -> tuple[tuple[CompiledDialect, ...], tuple[_Rule, ...]]:
-        return (
-            tuple(dialect for scopes, dialect in self._dialects if scopes is None or scopes(scope_name)),
-            tuple(rule for scopes, rule in self._rules if scopes is None or scopes(scope_name)),
+    def _find_dialects(self, scope_name: str) -> tuple[CompiledDialect, ...]:
+        return tuple(dialect for scopes, dialect in self._dialects if scopes is None or scopes(scope_name))
+
+    def _find_emitter(self, scope_name: str, provider: str | None) -> _Emitter:
+        return _Emitter(
+            row
+            for scopes, row in self._rows
+            if (scopes is None or scopes(scope_name)) and (not row.providers or provider in row.providers)
         )
 
-    def _read_host(self, address: str) -> str | None:
-        suffix = address
+    def _find_provider(self, name: str) -> str | None:
+        known = (text(name) or "").lower()
+        return self._providers.get(known, known) or None
+
+    def _find_address(self, address: str) -> tuple[str | None, str | None]:
+        name = host(address)
+        suffix = name or ""
         while suffix:
             if suffix in self._host_suffixes:
-                return self._host_suffixes[suffix]
+                return name, self._host_suffixes[suffix]
             suffix = suffix.partition(".")[2]
-        return None
+        return name, None
 
 
-def _globs(patterns: Sequence[str]) -> Any:
+def _globs(patterns: Sequence[str]) -> _Test | None:
     """Return a test whether a text matches one of the globs, or None where there are none."""
     return re.compile("|".join(translate(pattern) for pattern in patterns)).match if patterns else None

