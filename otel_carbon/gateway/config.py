@@ -1,0 +1,130 @@
+"""The gateway's config: the Collector's shape, checked as a whole before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from otel_carbon.errors import ConfigError
+from otel_carbon.gateway.binding import bind
+from otel_carbon.gateway.components import Catalogue
+from otel_carbon.gateway.problems import Problems, suggestion
+from otel_carbon.gateway.service_config import ServiceConfig
+from otel_carbon.gateway.topology import check_pipelines
+from otel_carbon.gateway.yaml_source import load_yaml, substitute
+from otel_carbon.pipeline.component import Factory, Kind
+
+__all__ = ["ComponentConfig", "GatewayConfig", "parse_config", "read_config"]
+
+_SECTIONS = {
+    "receivers": Kind.RECEIVER,
+    "processors": Kind.PROCESSOR,
+    "exporters": Kind.EXPORTER,
+    "connectors": Kind.CONNECTOR,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentConfig:
+    """A component as it is configured: its factory and an instance of the factory's config."""
+
+    factory: Factory[Any]
+    config: Any
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """A config that has been checked: every id is known, every signal fits, nothing goes in circles."""
+
+    components: Mapping[Kind, Mapping[str, ComponentConfig]]
+    service: ServiceConfig
+    warnings: tuple[str, ...] = ()
+
+
+def read_config(path: Path, environ: Mapping[str, str], catalogue: Catalogue) -> GatewayConfig:
+    """Return the config in a file.
+
+    Raises:
+        ConfigError: the file cannot be read or is wrong; the message holds every problem with its YAML path.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    return parse_config(text, environ, catalogue, source=str(path))
+
+
+def parse_config(text: str, environ: Mapping[str, str], catalogue: Catalogue, *, source: str) -> GatewayConfig:
+    """Return the config that a YAML text says.
+
+    Raises:
+        ConfigError: it is wrong; the message holds every problem with its YAML path, after `source`.
+    """
+    try:
+        raw = load_yaml(text)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from error
+    problems = Problems()
+    config = _Reader(catalogue, problems).read(substitute(raw, environ, "", problems))
+    problems.raise_if_any(source)
+    assert config is not None
+    return config
+
+
+class _Reader:
+    """Walks the sections of a config and notes what is wrong."""
+
+    def __init__(self, catalogue: Catalogue, problems: Problems) -> None:
+        self._catalogue = catalogue
+        self._problems = problems
+        self._warnings: list[str] = []
+
+    def read(self, raw: Any) -> GatewayConfig | None:
+        if not isinstance(raw, dict):
+            self._problems.add("", f"must be a map with {', '.join(_SECTIONS)} and service")
+            return None
+        self._check_sections(raw)
+        components = {kind: self._group(section, raw.get(section)) for section, kind in _SECTIONS.items()}
+        service = self._service(raw.get("service"))
+        if service is None:
+            return None
+        wiring = {kind: {id_: found.factory for id_, found in group.items()} for kind, group in components.items()}
+        self._warnings += check_pipelines(service.pipelines, wiring, self._problems)
+        return GatewayConfig(components, service, tuple(self._warnings))
+
+    def _check_sections(self, raw: dict[Any, Any]) -> None:
+        known = {*_SECTIONS, "service"}
+        for section in raw:
+            if section == "extensions":
+                self._problems.add("extensions", "is not supported; health is served by service.web, at /healthz")
+            elif section not in known:
+                self._problems.add(str(section), f"unknown section; {suggestion(str(section), known)}")
+
+    def _service(self, raw: Any) -> ServiceConfig | None:
+        if isinstance(raw, dict) and "extensions" in raw:
+            self._problems.add("service.extensions", "is not supported; health is served by service.web, at /healthz")
+            raw = {key: value for key, value in raw.items() if key != "extensions"}
+        bound = bind(ServiceConfig, raw, "service", self._problems)
+        return bound if isinstance(bound, ServiceConfig) else None
+
+    def _group(self, section: str, raw: Any) -> dict[str, ComponentConfig]:
+        if raw is not None and not isinstance(raw, dict):
+            self._problems.add(section, "must be a map from component to its config")
+            return {}
+        found = {str(key): self._component(section, str(key), value) for key, value in (raw or {}).items()}
+        return {id_: component for id_, component in found.items() if component is not None}
+
+    def _component(self, section: str, id_: str, raw: Any) -> ComponentConfig | None:
+        kind, path = _SECTIONS[section], f"{section}.{id_}"
+        type_, slash, name = id_.partition("/")
+        factory = self._catalogue.find(kind, type_)
+        if factory is None:
+            self._problems.add(path, f"unknown {kind} type; {suggestion(type_, self._catalogue.types(kind))}")
+            return None
+        if slash and not name:
+            self._problems.add(path, f"a name must follow the slash, as in {type_}/main")
+        if type_ in factory.aliases:
+            self._warnings.append(f"{path}: the type '{type_}' is deprecated; write '{factory.type}'")
+        return ComponentConfig(factory, bind(factory.config, raw, path, self._problems))

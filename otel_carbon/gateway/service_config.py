@@ -1,0 +1,85 @@
+"""`service` in the config: the pipelines, and the settings of the process itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from otel_carbon.errors import ConfigError
+from otel_carbon.gateway.topology import PipelineConfig
+from otel_carbon.pipeline.duration import duration_s
+from otel_carbon.pipeline.endpoint import parse_endpoint
+
+__all__ = ["JournalConfig", "LogsConfig", "ServiceConfig", "TelemetryConfig", "WebConfig"]
+
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class JournalConfig:
+    """`service.journal`: how much may wait to be delivered, and whether an acknowledgement outlives a power cut.
+
+    Raises:
+        ConfigError: the size is not positive.
+    """
+
+    max_bytes: int = 2 * _GIB
+    fsync: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a journal that could hold nothing."""
+        if self.max_bytes <= 0:
+            raise ConfigError("max_bytes: must be more than 0; the default is 2GiB")
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """`service.web`: where health, metrics, report and status page are served; null is off.
+
+    Raises:
+        ConfigError: the endpoint is not host:port.
+    """
+
+    endpoint: str | None = "127.0.0.1:8080"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be listened on."""
+        if self.endpoint is not None:
+            parse_endpoint(self.endpoint, "endpoint")
+
+
+@dataclass(frozen=True, slots=True)
+class LogsConfig:
+    """`service.telemetry.logs`: the gateway's own log, on stderr."""
+
+    level: Literal["debug", "info", "warn", "error"] = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryConfig:
+    """`service.telemetry`: what the gateway tells about itself."""
+
+    logs: LogsConfig = field(default_factory=LogsConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceConfig:
+    """`service`: the pipelines, and the settings of the process.
+
+    `drain_timeout` is how long a stopping gateway goes on delivering; the rest stays in the journal.
+
+    Raises:
+        ConfigError: the timeout is not a duration.
+    """
+
+    pipelines: Mapping[str, PipelineConfig]
+    data_dir: str | None = None
+    journal: JournalConfig = field(default_factory=JournalConfig)
+    web: WebConfig = field(default_factory=WebConfig)
+    telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
+    drain_timeout: str = "10s"
+
+    def __post_init__(self) -> None:
+        """Refuse a timeout that is not a duration."""
+        duration_s(self.drain_timeout, "drain_timeout")

@@ -1,0 +1,90 @@
+"""YAML as the Collector reads it: no key twice, `${env:NAME}` and `$$` in values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from otel_carbon.errors import ConfigError
+from otel_carbon.gateway.problems import Problems
+
+__all__ = ["Substituted", "load_yaml", "substitute"]
+
+_REFERENCE = re.compile(r"\$(?:\$|\{([^}]*)\})")
+_ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+
+
+class Substituted(str):
+    """A value that came from the environment: text, but a number or a boolean where one is asked for."""
+
+    __slots__ = ()
+
+
+def load_yaml(text: str) -> Any:
+    """Return what a YAML text says.
+
+    Raises:
+        ConfigError: it is not YAML, or a key stands twice; the message names the line.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506  derives from SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise ConfigError(f"{where}{error.problem or error.context}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not YAML: {error}") from error
+
+
+def substitute(raw: Any, environ: Mapping[str, str], path: str, problems: Problems) -> Any:
+    """Return the value with every `${env:NAME}`, `${env:NAME:-default}` and `$$` in its texts replaced."""
+    if isinstance(raw, dict):
+        return {
+            key: substitute(value, environ, f"{path}.{key}" if path else str(key), problems)
+            for key, value in raw.items()
+        }
+    if isinstance(raw, list):
+        return [substitute(value, environ, f"{path}[{index}]", problems) for index, value in enumerate(raw)]
+    if isinstance(raw, str) and "$" in raw:
+        return Substituted(_REFERENCE.sub(lambda found: _value(found, environ, path, problems), raw))
+    return raw
+
+
+def _value(found: re.Match[str], environ: Mapping[str, str], path: str, problems: Problems) -> str:
+    if found[0] == "$$":
+        return "$"
+    reference = _ENV.fullmatch(found[1])
+    if reference is None:
+        problems.add(
+            path, f"'{found[0]}' is not understood; write ${{env:NAME}}, ${{env:NAME:-default}}, or $$ for a $"
+        )
+        return ""
+    name, default = reference.groups()
+    value = environ.get(name, default) if default is None else environ.get(name) or default
+    if value is None:
+        problems.add(path, f"the environment variable {name} is not set; set it or write ${{env:{name}:-default}}")
+        return ""
+    return value
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in one map, where PyYAML would silently take the last."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    found: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if isinstance(key, dict | list):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be a name", key_node.start_mark)
+        if key in found:
+            raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' stands twice", key_node.start_mark)
+        found[key] = loader.construct_object(value_node, deep=True)
+    return found
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
