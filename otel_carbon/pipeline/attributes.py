@@ -1,0 +1,191 @@
+"""Attributes in their protobuf encoding: reading the wanted ones, writing new ones.
+
+KeyValue: key = 1, value = 2
+AnyValue: string_value = 1, bool_value = 2, int_value = 3, double_value = 4, array_value = 5, kvlist_value = 6,
+          bytes_value = 7
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from otel_carbon.pipeline.otlp_schema import lenient, read
+from otel_carbon.pipeline.wire import read_varint, varint
+
+__all__ = ["AttributeReader", "encode_span_attributes"]
+
+_KEY, _VALUE = 0x0A, 0x12  # tags of KeyValue
+_STRING, _BOOL, _INT, _DOUBLE = 0x0A, 0x10, 0x18, 0x21  # tags of AnyValue
+_SPAN_ATTRIBUTES = b"\x4a"  # tag of Span.attributes, field 9
+_LONGEST_REMEMBERED = 128  # bytes of an encoded attribute: names and short words, which repeat; not prompts
+_MOST_REMEMBERED = 8192
+
+_Pair = tuple[str, Any]
+_UNWANTED: tuple[()] = ()
+
+
+class AttributeReader:
+    """Reads the attributes whose keys are wanted, and skips the others without decoding their values.
+
+    A key that occurs twice on a span has the value of its first occurrence, as in the Collector's `pcommon.Map`.
+    Values become str, bool, int, float, bytes, tuple, dict, or None where the value is empty. Bytes that are not UTF-8
+    become U+FFFD.
+
+    Thread-safe: what was read is remembered in a dict that is only ever replaced or added to.
+    """
+
+    def __init__(self, keys: Iterable[str], prefixes: Iterable[str] = ()) -> None:
+        self._keys = {key.encode(): key for key in keys}
+        self._prefixes = tuple(prefix.encode() for prefix in prefixes)
+        self._known: dict[bytes, _Pair | tuple[()]] = {}
+
+    @classmethod
+    def of_everything(cls) -> AttributeReader:
+        """Return a reader that wants every key."""
+        return cls((), ("",))
+
+    def read(self, encoded: Sequence[bytes]) -> dict[str, Any]:
+        """Return the wanted ones of these `KeyValue` messages.
+
+        Raises:
+            InvalidDataError: one of them is not a protobuf message.
+        """
+        found: dict[str, Any] = {}
+        known = self._known.get
+        for each in encoded:
+            pair = known(each)
+            if pair is None:
+                pair = self._learn(each)
+            if pair:
+                key, value = pair
+                if key not in found:
+                    found[key] = value
+        return found
+
+    def wants(self, body: bytes, start: int, end: int) -> bool:
+        """Tell whether the `KeyValue` between two offsets is to be read. In doubt, it is."""
+        try:
+            key, value, value_end = _usual_parts(body, start)
+        except IndexError:
+            return True
+        if value_end != end or value < 0:
+            return True
+        return key in self._keys or key.startswith(self._prefixes)
+
+    def _learn(self, encoded: bytes) -> _Pair | tuple[()]:
+        pair = self._pair(encoded)
+        if len(encoded) <= _LONGEST_REMEMBERED:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known = {}
+            self._known[encoded] = pair
+        return pair
+
+    def _pair(self, encoded: bytes) -> _Pair | tuple[()]:
+        try:
+            raw_key, value, end = _usual_parts(encoded, 0)
+        except IndexError:
+            value = end = -1
+            raw_key = b""
+        if end != len(encoded):
+            key_value = read(lenient("opentelemetry.proto.common.v1.KeyValue"), encoded, "KeyValue")
+            key = self._name(key_value.key)
+            return _UNWANTED if key is None else (key, _python_value(key_value.value))
+        key = self._name(raw_key)
+        return _UNWANTED if key is None else (key, _any_value(encoded, value, end))
+
+    def _name(self, raw_key: bytes) -> str | None:
+        key = self._keys.get(raw_key)
+        if key is None and raw_key.startswith(self._prefixes):
+            key = raw_key.decode("utf-8", "replace")
+        return key
+
+
+def encode_span_attributes(attributes: Mapping[str, str | float]) -> bytes:
+    """Return attributes as fields of a `Span`. Numbers are written as doubles."""
+    parts: list[bytes] = []
+    for key, value in attributes.items():
+        if isinstance(value, str):
+            parts.append(_string_attribute(key, value))
+        else:
+            parts += (_double_head(key), _pack_double(value))
+    return b"".join(parts)
+
+
+_pack_double = struct.Struct("<d").pack
+_unpack_double = struct.Struct("<d").unpack_from
+
+
+@lru_cache(maxsize=4096)
+def _string_attribute(key: str, value: str) -> bytes:
+    # A lone surrogate cannot come out of UTF-8, but it can come out of a configuration file.
+    text = value.encode("utf-8", "replace")
+    any_value = b"\x0a" + varint(len(text)) + text
+    key_value = _encoded_key(key) + b"\x12" + varint(len(any_value)) + any_value
+    return _SPAN_ATTRIBUTES + varint(len(key_value)) + key_value
+
+
+@lru_cache(maxsize=256)
+def _double_head(key: str) -> bytes:
+    head = _encoded_key(key) + b"\x12\x09\x21"
+    return _SPAN_ATTRIBUTES + varint(len(head) + 8) + head
+
+
+def _encoded_key(key: str) -> bytes:
+    raw_key = key.encode()
+    return b"\x0a" + varint(len(raw_key)) + raw_key
+
+
+def _usual_parts(body: bytes, start: int) -> tuple[bytes, int, int]:
+    """Return key, offset of the value and offset behind it, of a `KeyValue` that is written as all SDKs write it.
+
+    Another way of writing it gives -1 as the last offset.
+    """
+    key_size = body[start + 1]
+    key_end = start + 2 + key_size
+    if key_size >= 0x80 or body[start] != _KEY or body[key_end] != _VALUE:
+        return b"", -1, -1
+    value_size = body[key_end + 1]
+    value = key_end + 2
+    if value_size >= 0x80:
+        value_size, value = read_varint(body, key_end + 1)
+    return body[start + 2 : key_end], value, value + value_size
+
+
+def _any_value(encoded: bytes, start: int, end: int) -> Any:
+    """Return the `AnyValue` between two offsets."""
+    size = end - start
+    if size >= 2:
+        tag = encoded[start]
+        if tag == _STRING:
+            text_size, text = read_varint(encoded, start + 1)
+            if text + text_size == end:
+                return encoded[text:end].decode("utf-8", "replace")
+        elif tag == _INT:
+            number, behind = read_varint(encoded, start + 1)
+            if behind == end:
+                return number - (1 << 64) if number >> 63 else number
+        elif tag == _DOUBLE and size == 9:
+            return _unpack_double(encoded, start + 1)[0]
+        elif tag == _BOOL and size == 2 and encoded[start + 1] < 0x80:
+            return encoded[start + 1] != 0
+    any_value = read(lenient("opentelemetry.proto.common.v1.AnyValue"), encoded[start:end], "AnyValue")
+    return _python_value(any_value)
+
+
+def _python_value(any_value: Any) -> Any:
+    # Recursion is bounded: protobuf refuses messages nested more than a hundred deep.
+    match any_value.WhichOneof("value"):
+        case "string_value":
+            return any_value.string_value.decode("utf-8", "replace")
+        case "array_value":
+            return tuple(_python_value(each) for each in any_value.array_value.values)
+        case "kvlist_value":
+            pairs = reversed(any_value.kvlist_value.values)
+            return {each.key.decode("utf-8", "replace"): _python_value(each.value) for each in pairs}
+        case "bool_value" | "int_value" | "double_value" | "bytes_value" as kind:
+            return getattr(any_value, kind)
+        case _:
+            return None

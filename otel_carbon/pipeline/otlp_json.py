@@ -1,0 +1,52 @@
+"""OTLP/JSON to OTLP/protobuf.
+
+OTLP/JSON is not the JSON mapping of Protocol Buffers: ids are hexadecimal, enumerations are numbers, and only the
+lowerCamelCase names of fields are valid (opentelemetry-proto, docs/specification.md, "JSON Protobuf Encoding").
+`google.protobuf.json_format` reads the ids as base64, without an error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NoReturn
+
+from otel_carbon.errors import InvalidDataError
+from otel_carbon.pipeline.otlp_json_fields import encode_message
+from otel_carbon.pipeline.otlp_json_values import Mismatch
+from otel_carbon.pipeline.otlp_schema import REQUESTS
+from otel_carbon.pipeline.pdata import Signal
+
+__all__ = ["decode"]
+
+
+def decode(signal: Signal, body: bytes) -> bytes:
+    """Return an OTLP/JSON request in protobuf encoding.
+
+    Unknown names are ignored and null is as absent. A name that occurs twice has its last value, and of several
+    members of a `oneof` the last one counts. A surrogate without its pair, as JavaScript leaves behind when it cuts a
+    string, becomes U+FFFD.
+
+    Raises:
+        InvalidDataError: the body is not such a request; the message names the place as a JSON path.
+    """
+    try:
+        document = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidDataError(f"not a JSON document: {_reason(error)}") from None
+    try:
+        return encode_message(REQUESTS[signal], document)
+    except Mismatch as mismatch:
+        raise InvalidDataError(f"not an OTLP/JSON request: {mismatch.path} {mismatch.problem}") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON, it has to be written as a string")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not {error.encoding}, see byte {error.start}"
+    return re.sub(r"[^ -~]", "?", str(error))

@@ -1,0 +1,188 @@
+"""Finds the GenAI-related spans of a traces request and reads them, without touching the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from otel_carbon.model import Call, Sighting, SpanIdentity
+from otel_carbon.pipeline.attributes import AttributeReader
+from otel_carbon.pipeline.otlp_schema import ResourceView, SpanView, lenient, read, resource_view, span_view
+from otel_carbon.pipeline.wire import Extent, ResourceSpans, field_end, joined, read_varint, resource_spans
+from otel_carbon.pipeline.wire_search import containing, words_of
+from otel_carbon.semconv.carbon import OTEL_CARBON_STATUS
+from otel_carbon.spans import SpanReader, adjusted_count, read_mark
+
+__all__ = ["GenAISpan", "GenAISpans", "genai_spans"]
+
+_STATUS_ERROR = 2
+_SCOPE = "opentelemetry.proto.common.v1.InstrumentationScope"
+_LARGE_SPAN = 4096  # bytes from which on a span is read without its prompts rather than as it is
+_LARGE_FIELD = 256
+_ATTRIBUTES = 9
+_OTHER_FIELDS_READ = frozenset((1, 2, 3, 4, 6, 7, 8, 15))
+_LONGEST_REMEMBERED = 16_384  # bytes of an encoded resource
+_MOST_REMEMBERED = 256
+_NO_TRACE_ID = bytes(16)
+_NO_SPAN_ID = bytes(8)
+
+
+@dataclass(frozen=True, slots=True)
+class GenAISpan:
+    """A GenAI-related span of a request.
+
+    `at` is the offset of its tag. `marked` tells that `otel_carbon.status` is on it, so that it must be left alone,
+    also where its value makes no sense and `sighting.mark` is None.
+    """
+
+    at: int
+    sighting: Sighting
+    marked: bool
+
+
+class GenAISpans:
+    """Reads traces requests with one `SpanReader`. Thread-safe."""
+
+    def __init__(self, reader: SpanReader) -> None:
+        self._reader = reader
+        self._words = words_of(reader.markers)
+        self._attributes = AttributeReader(reader.keys, reader.key_prefixes)
+        self._everything = AttributeReader.of_everything()
+        self._resources: dict[bytes, Mapping[str, Any]] = {}
+
+    def scan(self, body: bytes) -> tuple[list[ResourceSpans], list[GenAISpan]]:
+        """Return the layout of a request and its GenAI-related spans, in order; neither when there are none.
+
+        Spans with invalid ids are left out: they cannot be accounted for.
+
+        Raises:
+            InvalidDataError: the bytes are not a traces request.
+        """
+        if not self._may_be_of_interest(body):
+            return [], []
+        layout = resource_spans(body)
+        found: list[GenAISpan] = []
+        for resource in layout:
+            attributes: Mapping[str, Any] | None = None
+            for scope in resource.scope_spans:
+                spans = list(containing(body, scope.spans, self._words))
+                if spans:
+                    if attributes is None:
+                        attributes = self._resource(joined(body, resource.resource))
+                    found += self._read_scope(body, spans, joined(body, scope.scope), attributes)
+        return layout, found
+
+    def unaccountable(self, body: bytes) -> Iterator[SpanView]:
+        """Yield the GenAI-related spans whose ids are missing, all zero or of the wrong length.
+
+        Raises:
+            InvalidDataError: the bytes are not a traces request.
+        """
+        if not self._may_be_of_interest(body):
+            return
+        for resource in resource_spans(body):
+            for scope in resource.scope_spans:
+                for extent in containing(body, scope.spans, self._words):
+                    if not _begins_with_ids(body, extent[1]):
+                        view: SpanView = read(span_view(), self._slim(body, extent), "Span")
+                        if not _has_ids(view) and self._reader.looks_genai(self._attributes.read(view.attributes)):
+                            yield view
+
+    def _may_be_of_interest(self, body: bytes) -> bool:
+        return any(word in body for word in self._words)
+
+    def _read_scope(
+        self, body: bytes, spans: Sequence[Extent], encoded_scope: bytes, resource: Mapping[str, Any]
+    ) -> Iterator[GenAISpan]:
+        scope = read(lenient(_SCOPE), encoded_scope, "InstrumentationScope")
+        name = scope.name.decode("utf-8", "replace")
+        version = scope.version.decode("utf-8", "replace")
+        reader, read_attributes, view_of = self._reader, self._attributes.read, span_view()
+        for extent in spans:
+            view: SpanView = read(view_of, self._slim(body, extent), "Span")
+            attributes = read_attributes(view.attributes[:])
+            started, ended = view.start_time_unix_nano, view.end_time_unix_nano
+            call = reader.read(
+                attributes,
+                scope_name=name,
+                scope_version=version,
+                resource=resource,
+                kind=view.kind,
+                failed=view.status.code == _STATUS_ERROR,
+                started_unix_nano=started,
+                ended_unix_nano=ended,
+            )
+            if call is None or not _has_ids(view):
+                continue
+            marked = OTEL_CARBON_STATUS in attributes
+            sighting = Sighting(
+                SpanIdentity(view.trace_id.hex(), view.span_id.hex(), view.parent_span_id.hex()),
+                started,
+                ended,
+                reader.attribution(attributes, resource),
+                call if isinstance(call, Call) else None,
+                read_mark(attributes) if marked else None,
+                _adjusted_count(view.trace_state),
+                name or None,
+            )
+            yield GenAISpan(extent[0], sighting, marked)
+
+    def _resource(self, encoded: bytes) -> Mapping[str, Any]:
+        attributes = self._resources.get(encoded)
+        if attributes is None:
+            view: ResourceView = read(resource_view(), encoded, "Resource")
+            attributes = self._everything.read(view.attributes)
+            if len(encoded) <= _LONGEST_REMEMBERED:
+                if len(self._resources) >= _MOST_REMEMBERED:
+                    self._resources = {}
+                self._resources[encoded] = attributes
+        return attributes
+
+    def _slim(self, body: bytes, extent: Extent) -> bytes:
+        """Return a span, without what is large and not read where there is such a thing."""
+        _, start, end = extent
+        if end - start < _LARGE_SPAN:
+            return body[start:end]
+        parts: list[bytes] = []
+        kept = at = start
+        while at < end:
+            tag, content = read_varint(body, at)
+            stop = field_end(body, tag, content)
+            if stop - at > _LARGE_FIELD and not self._is_read(body, tag >> 3, content, stop):
+                parts.append(body[kept:at])
+                kept = stop
+            at = stop
+        parts.append(body[kept:end])
+        return b"".join(parts)
+
+    def _is_read(self, body: bytes, number: int, at: int, end: int) -> bool:
+        if number == _ATTRIBUTES:
+            return self._attributes.wants(body, read_varint(body, at)[1], end)
+        return number in _OTHER_FIELDS_READ
+
+
+@lru_cache(maxsize=16)
+def genai_spans(reader: SpanReader) -> GenAISpans:
+    """Return the one `GenAISpans` of a reader, so that what it remembers is of use to all."""
+    return GenAISpans(reader)
+
+
+def _adjusted_count(trace_state: bytes) -> float:
+    return adjusted_count(trace_state.decode("utf-8", "replace")) if trace_state else 1.0
+
+
+def _has_ids(view: SpanView) -> bool:
+    trace_id, span_id = view.trace_id, view.span_id
+    return len(trace_id) == 16 and len(span_id) == 8 and trace_id != _NO_TRACE_ID and span_id != _NO_SPAN_ID
+
+
+def _begins_with_ids(body: bytes, start: int) -> bool:
+    """Tell whether a span begins with two valid ids, as all SDKs write it."""
+    return (
+        body[start : start + 2] == b"\x0a\x10"
+        and body[start + 18 : start + 20] == b"\x12\x08"
+        and body[start + 2 : start + 18] != _NO_TRACE_ID
+        and body[start + 20 : start + 28] != _NO_SPAN_ID
+    )

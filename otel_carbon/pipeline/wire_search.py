@@ -1,0 +1,38 @@
+"""A cheap way to see that spans are foreign: what never stands in a span's bytes cannot be one of its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from otel_carbon.pipeline.wire import Extent
+
+__all__ = ["containing", "words_of"]
+
+
+def words_of(keys: Iterable[str]) -> tuple[bytes, ...]:
+    """Return byte strings of which at least one stands in the encoding of every span that has one of the keys.
+
+    The first word of a key with its dot (`gen_ai.`) stands for many keys and is rare elsewhere.
+    """
+    words = {(key[: key.find(".") + 1] or key).encode() for key in keys}
+    return tuple(sorted(word for word in words if not any(other in word for other in words - {word})))
+
+
+def containing(body: bytes, spans: Sequence[Extent], words: Sequence[bytes]) -> Iterator[Extent]:
+    """Yield the spans in whose bytes one of the words stands, be it in a prompt. The others have none of the keys.
+
+    The body is searched once from end to end, not span by span.
+    """
+    nowhere = len(body)
+    hits = [-1] * len(words)
+    nearest = -1
+    for extent in spans:
+        _, start, end = extent
+        if nearest < start:
+            for index, word in enumerate(words):
+                if hits[index] < start:
+                    hit = body.find(word, start)
+                    hits[index] = nowhere if hit < 0 else hit
+            nearest = min(hits, default=nowhere)
+        if nearest < end:
+            yield extent
