@@ -15,7 +15,10 @@ _KEY = "retry_on_failure"
 
 @dataclass(frozen=True, slots=True)
 class RetryConfig:
-    """Keys and defaults of the Collector's `configretry`.
+    """Keys and defaults of the Collector's `configretry`, but for one.
+
+    The Collector gives data up after 300 s. Here it has been acknowledged and lies in the journal, so it is tried for
+    as long as the journal has room.
 
     Raises:
         ConfigError: a value is out of range.
@@ -28,7 +31,7 @@ class RetryConfig:
     """Each wait is drawn from the interval times 1 minus to 1 plus this."""
     multiplier: float = 1.5
     max_interval: str = "30s"
-    max_elapsed_time: str = "300s"
+    max_elapsed_time: str = "0s"
     """How long the same data is tried; `0s` is for ever."""
 
     def __post_init__(self) -> None:
