@@ -1,0 +1,81 @@
+"""The carbon counters as one OTLP metrics request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AggregationTemporality,
+    Metric,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from otel_carbon._version import __version__
+from otel_carbon.pipeline.pdata import Payload, Signal
+from otel_carbon.pipeline.tally import OVERFLOW, AttributeSet
+from otel_carbon.semconv.carbon import METRICS
+
+__all__ = ["metrics_payload"]
+
+Snapshot = Mapping[str, Mapping[AttributeSet, float]]
+
+
+def metrics_payload(
+    snapshot: Snapshot, *, instance_id: str, start_unix_nano: int, now_unix_nano: int
+) -> Payload | None:
+    """Return cumulative monotonic sums since `start_unix_nano`, or None when nothing was counted yet."""
+    metrics = [
+        _metric(name, points, start_unix_nano, now_unix_nano) for name, points in sorted(snapshot.items()) if points
+    ]
+    if not metrics:
+        return None
+    scope = InstrumentationScope(name="otel-carbon", version=__version__)
+    resource = {"service.name": "otel-carbon", "service.version": __version__, "service.instance.id": instance_id}
+    request = ExportMetricsServiceRequest(
+        resource_metrics=[
+            ResourceMetrics(
+                resource=Resource(attributes=[_key_value(key, value) for key, value in resource.items()]),
+                scope_metrics=[ScopeMetrics(scope=scope, metrics=metrics)],
+            )
+        ]
+    )
+    items = sum(len(metric.sum.data_points) for metric in metrics)
+    return Payload(Signal.METRICS, request.SerializeToString(), items)
+
+
+def _metric(name: str, points: Mapping[AttributeSet, float], start_unix_nano: int, now_unix_nano: int) -> Metric:
+    meaning = METRICS[name]
+    return Metric(
+        name=name,
+        unit=meaning.unit,
+        description=meaning.brief,
+        sum=Sum(
+            aggregation_temporality=AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE,
+            is_monotonic=True,
+            data_points=[
+                NumberDataPoint(
+                    attributes=_attributes(attributes),
+                    start_time_unix_nano=start_unix_nano,
+                    time_unix_nano=now_unix_nano,
+                    as_double=value,
+                )
+                for attributes, value in sorted(points.items())
+            ],
+        ),
+    )
+
+
+def _attributes(attributes: AttributeSet) -> list[KeyValue]:
+    if attributes == OVERFLOW:  # the specification has it as a boolean
+        return [KeyValue(key=key, value=AnyValue(bool_value=True)) for key, _ in attributes]
+    return [_key_value(key, value) for key, value in attributes]
+
+
+def _key_value(key: str, value: str) -> KeyValue:
+    return KeyValue(key=key, value=AnyValue(string_value=value))

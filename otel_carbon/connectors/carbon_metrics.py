@@ -1,0 +1,117 @@
+"""The `carbon_metrics` connector: traces in, the carbon counters out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from dataclasses import dataclass
+
+from otel_carbon.connectors._memo import SpanMemo
+from otel_carbon.connectors._request import metrics_payload
+from otel_carbon.errors import CarbonError, ConfigError
+from otel_carbon.pipeline.component import Factory, Kind, Settings, Stability
+from otel_carbon.pipeline.duration import duration_s
+from otel_carbon.pipeline.pdata import Payload, Signal
+from otel_carbon.pipeline.tally import Tally
+
+__all__ = ["FACTORY", "CarbonMetricsConnector", "Config"]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Configuration of the connector.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+
+    interval: str = "15s"
+    """How often the counters are sent on."""
+    remembered_spans: int = 100_000
+    """A span that is sent again is counted once as long as it is among this many."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        if duration_s(self.interval, "interval") <= 0:
+            raise ConfigError("interval must be longer than 0s")
+        if self.remembered_spans < 1:
+            raise ConfigError("remembered_spans must be at least 1")
+
+
+class CarbonMetricsConnector:
+    """Adds what this gateway estimated to the tally, and sends the tally on as metrics.
+
+    The sums are cumulative, so an emission that finds no room in the pipeline is made up for by the next one.
+    """
+
+    def __init__(self, config: Config, settings: Settings) -> None:
+        if Signal.METRICS not in settings.consumers:
+            raise ConfigError(f"{settings.id} gives metrics: name it as a receiver of a metrics pipeline")
+        self._consume = settings.consumers[Signal.METRICS]
+        self._tally: Tally = settings.shared["tally"]
+        self._interval_s = duration_s(config.interval, "interval")
+        self._memo = SpanMemo(config.remembered_spans)
+        self._instance_id = str(uuid.uuid4())
+        self._start_unix_nano = time.time_ns()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to send the counters every `interval`."""
+        self._task = asyncio.create_task(self._run(), name="carbon_metrics")
+        self._task.add_done_callback(_report)
+
+    async def shutdown(self) -> None:
+        """Send the counters a last time."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        await asyncio.wait({task})
+        await self._emit()
+
+    def observe(self, payload: Payload) -> None:
+        """Count what this gateway marked; what came with a mark was counted where it was made."""
+        for enriched in payload.enriched:
+            sighting = enriched.sighting
+            if enriched.outcome is None or sighting.call is None or not self._memo.add(sighting.span):
+                continue
+            self._tally.add(sighting.call, enriched.outcome, sighting.adjusted_count)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval_s)
+            await self._emit()
+
+    async def _emit(self) -> None:
+        payload = metrics_payload(
+            self._tally.snapshot(),
+            instance_id=self._instance_id,
+            start_unix_nano=self._start_unix_nano,
+            now_unix_nano=time.time_ns(),
+        )
+        if payload is None:
+            return
+        try:
+            await self._consume(payload)
+        except CarbonError as error:
+            _LOG.warning("the carbon metrics were not taken, the next ones will include them: %s", error)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _LOG.error("the carbon metrics stopped", exc_info=error)
+
+
+FACTORY = Factory(
+    type="carbon_metrics",
+    kind=Kind.CONNECTOR,
+    stability=Stability.BETA,
+    signals=frozenset({Signal.TRACES}),
+    config=Config,
+    create=CarbonMetricsConnector,
+    produces=frozenset({Signal.METRICS}),
+)
