@@ -17,6 +17,7 @@ from otel_carbon.receivers._answer import answer_json, answer_protobuf
 from otel_carbon.receivers._decompress import CONTENT_ENCODINGS, decompress, too_large
 from otel_carbon.receivers._http_status import errors_as_status
 from otel_carbon.receivers._intake import Intake
+from otel_carbon.receivers._off_loop import off_loop
 
 __all__ = ["HttpConfig", "HttpServer"]
 
@@ -24,7 +25,6 @@ _KEY = "protocols::http::endpoint"
 _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
 _GRACE_S = 10.0
-_OFF_LOOP_BYTES = 256 << 10  # decompressing less is quicker than handing it to a thread
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -103,7 +103,8 @@ class HttpServer:
             self._intake.check_room()  # before the body is read
             body = await self._content(request)
             if request.content_type == _JSON:
-                partial = await self._intake.take(signal, otlp_json.decode(signal, body))
+                body = await off_loop(len(body), otlp_json.decode, signal, body)
+                partial = await self._intake.take(signal, body)
                 return web.Response(body=answer_json(signal, partial), content_type=_JSON)
             partial = await self._intake.take(signal, body)
             return web.Response(body=answer_protobuf(signal, partial), content_type=_PROTOBUF)
@@ -117,10 +118,7 @@ class HttpServer:
                 body = await _read(request, limit_bytes)
         except TimeoutError as error:
             raise web.HTTPRequestTimeout from error
-        encoding = _content_encoding(request)
-        if len(body) < _OFF_LOOP_BYTES:
-            return decompress(body, encoding, limit_bytes)
-        return await asyncio.to_thread(decompress, body, encoding, limit_bytes)
+        return await off_loop(len(body), decompress, body, _content_encoding(request), limit_bytes)
 
 
 def _check_headers(request: web.Request) -> None:

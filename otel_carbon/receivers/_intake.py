@@ -7,9 +7,10 @@ from types import MappingProxyType
 
 from otel_carbon.errors import CarbonError, UnavailableError
 from otel_carbon.pipeline.component import Settings, Telemetry
-from otel_carbon.pipeline.otlp import parse
-from otel_carbon.pipeline.pdata import Signal
+from otel_carbon.pipeline.otlp import parse, rejections
+from otel_carbon.pipeline.pdata import Payload, Signal
 from otel_carbon.receivers._answer import Partial
+from otel_carbon.receivers._off_loop import off_loop
 from otel_carbon.receivers._refusal import Refusal, refusal
 
 __all__ = ["Intake"]
@@ -43,23 +44,28 @@ class Intake:
     async def take(self, signal: Signal, body: bytes) -> Partial | None:
         """Take one request in protobuf encoding; None when all of it was taken. Returning means it is on disk.
 
+        GenAI-related spans without valid ids are passed on like everything else, but cannot be accounted for: they
+        are what a partial success rejects.
+
         Raises:
             InvalidDataError: the body cannot be read.
             TooLargeError: it is beyond a limit of the pipeline.
             UnavailableError: not now.
         """
-        payload = parse(signal, body)
-        outcome = "failed"
+        payload, partial = await off_loop(len(body), _read, signal, body)
+        outcome, rejected = "failed", 0
         try:
             await self._consumers[signal](payload)
-            outcome = "accepted"
+            outcome, rejected = "accepted", partial.rejected if partial else 0
         except CarbonError:
             outcome = "refused"
             raise
         finally:
-            self._count(f"receiver_{outcome}_{_ITEMS[signal]}", payload.items)
+            self._count(f"receiver_{outcome}_{_ITEMS[signal]}", payload.items - rejected)
+        if rejected:
+            self._count(f"receiver_refused_{_ITEMS[signal]}", rejected)
         self._count("receiver_requests", 1, outcome="success")
-        return None
+        return partial
 
     def refuse(self, error: Exception) -> Refusal:
         """Return the answer to a request that ended with an error, and count the request."""
@@ -70,6 +76,14 @@ class Intake:
     def _count(self, name: str, value: int, **labels: str) -> None:
         if self._telemetry is not None:
             self._telemetry.count(name, value, **self._labels, **labels)
+
+
+def _read(signal: Signal, body: bytes) -> tuple[Payload, Partial | None]:
+    payload = parse(signal, body)
+    if signal is not Signal.TRACES:
+        return payload, None
+    rejected, message = rejections(body)
+    return payload, Partial(rejected, message) if rejected else None
 
 
 def _always() -> bool:
