@@ -1,0 +1,75 @@
+"""What the reader and the ledger want to know about an SDK span, in the terms of OTLP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry import baggage
+from opentelemetry.trace import StatusCode
+
+from otel_carbon.model import Call, Mark, Sighting, SpanIdentity
+from otel_carbon.processors.attributes import attribute_values
+from otel_carbon.semconv.carbon import OTEL_CARBON_PROJECT, OTEL_CARBON_TENANT, OTEL_CARBON_WORKLOAD
+from otel_carbon.spans import Parent, SpanReader, adjusted_count
+
+__all__ = ["baggage_attributes", "calls_stood_for", "read_span", "sighting_of"]
+
+_ATTRIBUTION_KEYS = (OTEL_CARBON_TENANT, OTEL_CARBON_PROJECT, OTEL_CARBON_WORKLOAD)
+_LONGEST_BAGGAGE_VALUE = 256
+
+
+def read_span(reader: SpanReader, span: Any, values: Mapping[str, Any]) -> Call | Parent | None:
+    """Return what the reader makes of a span that has ended."""
+    scope = span.instrumentation_scope
+    return reader.read(
+        values,
+        scope_name=scope.name if scope is not None else "",
+        scope_version=(scope.version or "") if scope is not None else "",
+        resource=attribute_values(span.resource.attributes),
+        kind=span.kind.value + 1,  # the API counts from INTERNAL, OTLP has UNSPECIFIED before it
+        failed=span.status.status_code is StatusCode.ERROR,
+        started_unix_nano=span.start_time or 0,
+        ended_unix_nano=span.end_time or 0,
+    )
+
+
+def calls_stood_for(span: Any) -> float:
+    """Return how many calls a span stands for by its sampling threshold; one when it was recorded unsampled."""
+    context = span.context
+    threshold = context.trace_state.get("ot") if context.trace_state else None
+    if threshold is None or not context.trace_flags.sampled:
+        return 1.0
+    return adjusted_count(f"ot={threshold}")
+
+
+def baggage_attributes(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return tenant, project and workload from the current baggage, where the span does not name them itself.
+
+    A span ends in the context of its parent, which is where an application puts its baggage.
+    """
+    entries = baggage.get_all()
+    if not entries:
+        return {}
+    found = {key: entries[key] for key in _ATTRIBUTION_KEYS if key in entries and key not in values}
+    return {key: value[:_LONGEST_BAGGAGE_VALUE] for key, value in found.items() if isinstance(value, str) and value}
+
+
+def sighting_of(reader: SpanReader, span: Any, call: Call | None, mark: Mark | None, adjusted_count: float) -> Sighting:
+    """Return the sighting that the ledger records for a span, with attribution as its attributes now say."""
+    context, parent, scope = span.context, span.parent, span.instrumentation_scope
+    values, resource = attribute_values(span._attributes), attribute_values(span.resource.attributes)
+    return Sighting(
+        span=SpanIdentity(
+            f"{context.trace_id:032x}",
+            f"{context.span_id:016x}",
+            f"{parent.span_id:016x}" if parent is not None else "",
+        ),
+        started_unix_nano=span.start_time or 0,
+        ended_unix_nano=span.end_time or 0,
+        attribution=reader.attribution(values, resource),
+        call=call,
+        mark=mark,
+        adjusted_count=adjusted_count,
+        scope=scope.name if scope is not None else None,
+    )

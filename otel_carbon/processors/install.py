@@ -1,0 +1,168 @@
+"""One line that adds the processor to the application's tracer provider."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from opentelemetry import trace
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.sdk.trace import SpanProcessor
+
+from otel_carbon.errors import ConfigError
+from otel_carbon.estimator import Estimator, EstimatorSettings, settings_from_environment
+from otel_carbon.factors import FactorTables
+from otel_carbon.processors.sampler import KeepGenAI
+from otel_carbon.processors.span_processor import CarbonSpanProcessor, SightingWriter
+
+__all__ = ["ENABLED", "LEDGER", "METRICS", "install", "is_enabled"]
+
+_log = logging.getLogger(__name__)
+_installing = threading.Lock()
+
+ENABLED = "OTEL_CARBON_ENABLED"
+LEDGER = "OTEL_CARBON_LEDGER"
+METRICS = "OTEL_CARBON_METRICS"
+
+Metrics = bool | Literal["histogram"]
+
+_REMEMBERED = "_otel_carbon_processor"
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+def install(
+    tracer_provider: trace.TracerProvider | None = None,
+    *,
+    ledger: str | Path | SightingWriter | None = None,
+    metrics: Metrics | None = None,
+    meter_provider: MeterProvider | None = None,
+    factor_set: str | None = None,
+    region: str | None = None,
+    zone: str | None = None,
+    grid_intensity_g_per_kwh: float | None = None,
+    pue_ratio: float | None = None,
+    model_aliases: Mapping[str, str] | None = None,
+) -> CarbonSpanProcessor | None:
+    """Put energy, gCO2e and region on every GenAI span of the application. Safe to call more than once.
+
+    Each argument that is not given is taken from its environment variable (docs/in-app.md lists them), else from the
+    defaults. Returns the processor, the one that is already there if there is one, or None where there is nothing to
+    do: switched off by `OTEL_CARBON_ENABLED=false`, or no SDK tracer provider set up yet, which is logged.
+
+    Args:
+        tracer_provider: the provider to add to; by default the global one.
+        ledger: path of a SQLite file in which every call is kept, or its writer. Needs the extra `ledger`.
+        metrics: False counts nothing, `histogram` adds the distribution of single calls.
+        meter_provider: where the counters go; by default the global one.
+        factor_set: id of the factor set; by default the newest.
+        region: where inference runs, in the provider's notation, for calls that do not say it themselves.
+        zone: the electricity grid zone, for example `SE`.
+        grid_intensity_g_per_kwh: carbon intensity of electricity, instead of the table's.
+        pue_ratio: facility energy over IT energy, instead of the table's.
+        model_aliases: deployment names, and the models they stand for.
+
+    Raises:
+        ConfigError: a setting is wrong; the message names it and the fix.
+        MissingExtraError: a ledger is asked for and the extra `ledger` is not installed.
+        StorageError: the ledger cannot be opened.
+    """
+    if not is_enabled(os.environ):
+        _log.info("otel-carbon is switched off by %s", ENABLED)
+        return None
+    provider: Any = _sdk_provider(tracer_provider or trace.get_tracer_provider())
+    if provider is None:
+        _log.warning("otel-carbon found no SDK tracer provider: set one up, then call otel_carbon.install()")
+        return None
+    given: dict[str, Any] = {
+        "factor_set": factor_set,
+        "region": region,
+        "zone": zone,
+        "grid_intensity_g_per_kwh": grid_intensity_g_per_kwh,
+        "pue_ratio": pue_ratio,
+        "model_aliases": model_aliases,
+    }
+    with _installing:
+        present = _present(provider)
+        if present is not None:
+            return present
+        processor = CarbonSpanProcessor(
+            Estimator(FactorTables.bundled(), _settings(given)),
+            ledger=ledger or os.environ.get(LEDGER) or None,
+            meter_provider=meter_provider,
+            metrics=_metrics(os.environ) if metrics is None else metrics,
+            every_call_seen=isinstance(getattr(provider, "sampler", None), KeepGenAI),
+        )
+        _add(provider, processor)
+        return processor
+
+
+def is_enabled(environ: Mapping[str, str]) -> bool:
+    """Return whether `OTEL_CARBON_ENABLED` leaves otel-carbon on, which is the default.
+
+    Raises:
+        ConfigError: the value is neither true nor false.
+    """
+    return _switch(environ, ENABLED)
+
+
+def _settings(given: Mapping[str, Any]) -> EstimatorSettings:
+    settings = settings_from_environment(os.environ)
+    return replace(settings, **{name: value for name, value in given.items() if value is not None})
+
+
+def _metrics(environ: Mapping[str, str]) -> Metrics:
+    if environ.get(METRICS, "").strip().lower() == "histogram":
+        return "histogram"
+    return _switch(environ, METRICS, also=" or histogram")
+
+
+def _switch(environ: Mapping[str, str], name: str, *, also: str = "") -> bool:
+    value = environ.get(name, "").strip().lower()
+    if value in _FALSE:
+        return False
+    if value and value not in _TRUE:
+        raise ConfigError(f"{name}: {value!r} is not a switch; write true or false{also}")
+    return True
+
+
+def _sdk_provider(provider: Any) -> Any | None:
+    """Return the object that takes span processors: the SDK's provider, or a vendor's in front of it."""
+    if isinstance(provider, trace.ProxyTracerProvider):
+        provider = trace.get_tracer_provider()
+    return provider if hasattr(provider, "add_span_processor") else None
+
+
+def _composite(provider: Any) -> Any | None:
+    """Return the SDK's list of processors, also behind a vendor's proxy; None where it is not in the known place."""
+    for holder in (provider, getattr(provider, "provider", None)):
+        composite = getattr(holder, "_active_span_processor", None)
+        if isinstance(getattr(composite, "_span_processors", None), tuple):
+            return composite
+    return None
+
+
+def _present(provider: Any) -> CarbonSpanProcessor | None:
+    listed = getattr(_composite(provider), "_span_processors", ())
+    for processor in (*listed, getattr(provider, _REMEMBERED, None)):
+        if isinstance(processor, CarbonSpanProcessor) and processor.active:
+            return processor
+    return None
+
+
+def _add(provider: Any, processor: CarbonSpanProcessor) -> None:
+    composite = _composite(provider)
+    if hasattr(SpanProcessor, "_on_ending") or composite is None:
+        provider.add_span_processor(processor)
+    else:
+        # Without `_on_ending` (SDK < 1.40) only what comes before an exporting processor can still change a span.
+        with composite._lock:
+            composite._span_processors = (processor, *composite._span_processors)
+    with contextlib.suppress(AttributeError):  # a provider with slots
+        setattr(provider, _REMEMBERED, processor)

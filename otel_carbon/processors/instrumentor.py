@@ -1,0 +1,67 @@
+"""No line at all: the entry point that `opentelemetry-instrument` loads.
+
+Whatever is raised here would end the auto-instrumentation of the whole application, so nothing is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+# The module says `# type: ignore` for itself as a whole, so mypy finds nothing in it.
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+
+if TYPE_CHECKING:
+    from otel_carbon.processors.span_processor import CarbonSpanProcessor
+
+__all__ = ["CarbonInstrumentor", "CarbonOptions"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class CarbonOptions:
+    """What declarative configuration may say under `instrumentation/development: python: carbon:`.
+
+    The names and meanings are those of the arguments of `otel_carbon.install`.
+    """
+
+    factor_set: str | None = None
+    region: str | None = None
+    zone: str | None = None
+    grid_intensity_g_per_kwh: float | None = None
+    pue_ratio: float | None = None
+    model_aliases: dict[str, str] | None = None
+    ledger: str | None = None
+    metrics: bool | None = None
+
+
+class CarbonInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # as above
+    """Installs the processor under `opentelemetry-instrument`, or by `CarbonInstrumentor().instrument()`.
+
+    Off by `OTEL_CARBON_ENABLED=false` or `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=carbon`.
+    """
+
+    configuration = CarbonOptions
+
+    _processor: CarbonSpanProcessor | None = None
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Return no package: spans of every instrumentation are read."""
+        return ()
+
+    def _instrument(self, **kwargs: Any) -> None:
+        try:
+            from otel_carbon.processors.install import install  # noqa: PLC0415 - an error in it must not get out
+
+            known = {"tracer_provider", "meter_provider", *CarbonOptions.__dataclass_fields__}
+            self._processor = install(**{name: value for name, value in kwargs.items() if name in known})
+        except Exception as error:  # noqa: BLE001 - it would end all auto-instrumentation of the application
+            _log.warning("otel-carbon is off: %s", error)
+
+    def _uninstrument(self, **_kwargs: Any) -> None:
+        if self._processor is not None:
+            self._processor.shutdown()
+            self._processor = None
