@@ -1,0 +1,133 @@
+"""Rate cards: everything about an estimate that the token counts do not change, flattened for speed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from otel_carbon.estimator.per_wh import PerWh
+from otel_carbon.factors import TokenRates
+from otel_carbon.model import Confidence, FactorRef, Footprint, Grid, Interval, Region, Usage
+from otel_carbon.units import tokens_in_millions
+
+__all__ = ["RateCard", "apply_card", "rate_card"]
+
+_LOWEST_RATIO = 50.0  # low counts as at least central / 50 when a spread is computed, as in `Interval`
+
+_Rates = tuple[float, float, float, float, float]
+_Ratio = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RateCard:
+    """Factors of one kind of call: Wh per token of each kind, and per quantity (ratio, squared log spreads)."""
+
+    low_wh_per_token: _Rates
+    central_wh_per_token: _Rates
+    high_wh_per_token: _Rates
+    it_energy: _Ratio
+    energy: _Ratio
+    co2e_operational: _Ratio
+    co2e_embodied: _Ratio
+    co2e: _Ratio
+    water: _Ratio | None
+    model: str
+    factor: FactorRef
+    confidence: Confidence
+    region: Region
+    grid: Grid
+    notes: tuple[str, ...]
+
+
+def rate_card(
+    rates: TokenRates,
+    per_wh: PerWh,
+    *,
+    model: str,
+    factor: FactorRef,
+    confidence: Confidence,
+    region: Region,
+    grid: Grid,
+    notes: tuple[str, ...] = (),
+) -> RateCard:
+    """Return the card of a kind of call."""
+    kinds = (
+        rates.uncached_input_wh_per_1m,
+        rates.cache_read_wh_per_1m,
+        rates.cache_write_wh_per_1m,
+        rates.visible_output_wh_per_1m,
+        rates.reasoning_wh_per_1m,
+    )
+    return RateCard(
+        low_wh_per_token=_per_token([kind.low for kind in kinds]),
+        central_wh_per_token=_per_token([kind.central for kind in kinds]),
+        high_wh_per_token=_per_token([kind.high for kind in kinds]),
+        it_energy=_ratio(per_wh.it_energy_wh),
+        energy=_ratio(per_wh.energy_wh),
+        co2e_operational=_ratio(per_wh.co2e_operational_grams),
+        co2e_embodied=_ratio(per_wh.co2e_embodied_grams),
+        co2e=_ratio(per_wh.co2e_grams),
+        water=None if per_wh.water_liters is None else _ratio(per_wh.water_liters),
+        model=model,
+        factor=factor,
+        confidence=confidence,
+        region=region,
+        grid=grid,
+        notes=notes,
+    )
+
+
+def apply_card(card: RateCard, usage: Usage) -> Footprint:
+    """Return the footprint of a call: `energy_wh(usage, rates)` times each quantity per Wh, as `Interval` multiplies.
+
+    Raises:
+        ValueError, OverflowError: the token counts are beyond what a float holds.
+    """
+    uncached, read, write = usage.uncached_input_tokens, usage.cache_read_tokens, usage.cache_write_tokens
+    visible, reasoning = usage.visible_output_tokens, usage.reasoning_tokens
+    a, b, c, d, e = card.low_wh_per_token
+    low = uncached * a + read * b + write * c + visible * d + reasoning * e
+    a, b, c, d, e = card.central_wh_per_token
+    central = uncached * a + read * b + write * c + visible * d + reasoning * e
+    a, b, c, d, e = card.high_wh_per_token
+    high = uncached * a + read * b + write * c + visible * d + reasoning * e
+    below = above = 0.0
+    if central > 0.0:
+        below = math.log(central / max(low, central / _LOWEST_RATIO)) ** 2
+        above = math.log(high / central) ** 2
+
+    def times(ratio: _Ratio) -> Interval:
+        per_wh, ratio_below, ratio_above = ratio
+        value = central * per_wh
+        if ratio_below == ratio_above == 0.0:
+            return Interval(low * per_wh, value, high * per_wh)
+        return Interval(
+            value * math.exp(-math.sqrt(below + ratio_below)), value, value * math.exp(math.sqrt(above + ratio_above))
+        )
+
+    return Footprint(
+        card.model,
+        times(card.energy),
+        times(card.it_energy),
+        times(card.co2e),
+        times(card.co2e_operational),
+        times(card.co2e_embodied),
+        None if card.water is None else times(card.water),
+        card.factor,
+        card.confidence,
+        card.region,
+        card.grid,
+        card.notes,
+    )
+
+
+def _per_token(rates_wh_per_1m: list[float]) -> _Rates:
+    uncached, read, write, visible, reasoning = (rate * tokens_in_millions(1) for rate in rates_wh_per_1m)
+    return uncached, read, write, visible, reasoning
+
+
+def _ratio(per_wh: Interval) -> _Ratio:
+    if per_wh.central <= 0.0:
+        return 0.0, 0.0, 0.0
+    below = math.log(per_wh.central / max(per_wh.low, per_wh.central / _LOWEST_RATIO))
+    return per_wh.central, below**2, math.log(per_wh.high / per_wh.central) ** 2

@@ -1,0 +1,151 @@
+"""How a call is understood before its tokens are counted: model, factor, place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from otel_carbon.errors import ConfigError
+from otel_carbon.estimator.card import RateCard, rate_card
+from otel_carbon.estimator.per_wh import PerWh, Place, per_wh
+from otel_carbon.estimator.place import place_at, with_user_settings
+from otel_carbon.estimator.settings import EstimatorSettings
+from otel_carbon.factors import FactorRow, FactorSet, FactorTables, GridFamily, TokenRates
+from otel_carbon.factors.location import Hints, Location, locate
+from otel_carbon.factors.match import match_names
+from otel_carbon.factors.names import ModelName, normalise
+from otel_carbon.model import Confidence, FactorRef, Interval
+
+__all__ = ["Derivation", "Names", "card_of", "derive", "find_location", "hosted", "widened"]
+
+_WIDENED_STEPS = frozenset({"name_hint", "fallback_name_hint"})
+_GUESSED_STEPS = _WIDENED_STEPS | {"global_default", "fallback_global_default"}
+_SELF_HOSTED = "self-hosted"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The texts of a call that decide its factors."""
+
+    model: str | None
+    request_model: str | None = None
+    provider: str | None = None
+    region: str | None = None
+    server_address: str | None = None
+    caller_region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """Everything that was looked up for a kind of call. `factor_set` is the one that the row stands in."""
+
+    factor_set: FactorSet
+    row: FactorRow
+    model: ModelName
+    step: str
+    """The step that matched the model, also where an alias decided."""
+    factor: FactorRef
+    confidence: Confidence
+    rates: TokenRates
+    location: Location
+    place: Place
+    per_wh: PerWh
+    notes: tuple[str, ...]
+
+
+def derive(tables: FactorTables, settings: EstimatorSettings, factor_set: FactorSet, names: Names) -> Derivation:
+    """Look everything up that the names on a call decide.
+
+    Raises:
+        FactorError: a table that is needed is damaged.
+    """
+    alias = _alias(settings.model_aliases, names)
+    if alias is None:
+        match = match_names(tables, factor_set, names.model, names.request_model)
+    else:
+        match = match_names(tables, factor_set, alias, None)
+    # An alias that leads to a guess is worth no more than the guess.
+    step = "alias" if alias is not None and match.step not in _GUESSED_STEPS else match.step
+    used = tables.factor_set(match.set_id)
+    location = find_location(tables, settings, names, alias)
+    place = place_at(tables, location, settings.pue_ratio, water=settings.water)
+    return Derivation(
+        factor_set=used,
+        row=match.row,
+        model=match.model,
+        step=match.step,
+        factor=FactorRef(used.id, match.row.name, step),
+        confidence=hosted(tables, match.confidence, names, match.model),
+        rates=widened(tables, match.row, match.step),
+        location=location,
+        place=place,
+        per_wh=per_wh(used.boundary, place, tables.constants),
+        notes=(*match.notes, *location.notes),
+    )
+
+
+def find_location(
+    tables: FactorTables, settings: EstimatorSettings, names: Names, alias: str | None = None
+) -> Location:
+    """Return where a call ran, by the names on it and the user's settings."""
+    raw_names = [name for name in (names.model, names.request_model, alias) if name]
+    hints = Hints(
+        models=tuple(normalise(name, tables.name_rules) for name in raw_names),
+        provider=names.provider,
+        region=names.region,
+        server_address=names.server_address,
+        caller_region=names.caller_region,
+    )
+    found = locate(tables, hints, GridFamily(settings.grid))
+    return with_user_settings(tables, settings, found, names.provider)
+
+
+def card_of(derivation: Derivation, notes: tuple[str, ...] = ()) -> RateCard:
+    """Return the rate card of a derivation."""
+    return rate_card(
+        derivation.rates,
+        derivation.per_wh,
+        model=derivation.model.name,
+        factor=derivation.factor,
+        confidence=derivation.confidence,
+        region=derivation.location.region,
+        grid=derivation.location.grid,
+        notes=(*derivation.notes, *notes),
+    )
+
+
+def hosted(tables: FactorTables, confidence: Confidence, names: Names, model: ModelName) -> Confidence:
+    """Return a confidence: what was measured on a bench is only estimated for a hosted service's machines."""
+    provider = tables.provider_names.get((names.provider or "").strip().lower()) or model.host_provider
+    if confidence is Confidence.MEASURED and provider != _SELF_HOSTED:
+        return Confidence.ESTIMATED
+    return confidence
+
+
+def widened(tables: FactorTables, row: FactorRow, step: str) -> TokenRates:
+    """Return a row's rates, with bounds twice as wide where only a word in the name led to it.
+
+    Raises:
+        ConfigError: the row's factor set is not per token.
+    """
+    rates = row.rates
+    if rates is None:
+        raise ConfigError(f"factor {row.name!r} is not per token")
+    if step not in _WIDENED_STEPS:
+        return rates
+    factor = tables.constants.name_hint_factor
+
+    def wide(rate: Interval) -> Interval:
+        return Interval(rate.low / factor, rate.central, rate.high * factor)
+
+    return TokenRates(
+        uncached_input_wh_per_1m=wide(rates.uncached_input_wh_per_1m),
+        cache_read_wh_per_1m=wide(rates.cache_read_wh_per_1m),
+        cache_write_wh_per_1m=wide(rates.cache_write_wh_per_1m),
+        visible_output_wh_per_1m=wide(rates.visible_output_wh_per_1m),
+        reasoning_wh_per_1m=wide(rates.reasoning_wh_per_1m),
+    )
+
+
+def _alias(aliases: Mapping[str, str], names: Names) -> str | None:
+    return next((alias for name in (names.model, names.request_model) if (alias := aliases.get(name or ""))), None)

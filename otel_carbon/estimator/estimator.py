@@ -1,0 +1,150 @@
+"""The estimator: calls in, footprints out."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import replace
+from functools import lru_cache
+
+from otel_carbon.estimator.card import RateCard, apply_card
+from otel_carbon.estimator.derivation import Derivation, Names, card_of, derive
+from otel_carbon.estimator.place import check_place_settings
+from otel_carbon.estimator.recompute import remembered
+from otel_carbon.estimator.settings import EstimatorSettings
+from otel_carbon.estimator.uncertainty import hull_of_footprints
+from otel_carbon.estimator.versions import refuse_basis, valid_from_unix_nano, validity_note
+from otel_carbon.factors import FactorTables
+from otel_carbon.factors.names import cut
+from otel_carbon.model import Call, FactorRef, Grid, Mark, NotEstimated, Outcome, Region, Status, Usage
+
+__all__ = ["Estimator"]
+
+_CARDS_AT_MOST = 4096  # so that absurd model names cannot grow memory
+_NO_COUNTS = NotEstimated(Status.NO_USAGE, "the call carries no token counts")
+_ALL_ZERO = NotEstimated(Status.NO_USAGE, "all token counts are zero")
+_ABSURD = NotEstimated(Status.NO_USAGE, "the token counts are too large to be real")
+_FAILED = NotEstimated(Status.FAILED, "the call failed and carries no token counts")
+_UNKNOWN = NotEstimated(Status.UNKNOWN_MODEL, "nothing is known of this model and fallback is switched off")
+_DEFAULTS = EstimatorSettings()
+_UNKNOWN_STEPS = frozenset({"global_default", "fallback_global_default"})
+
+
+class Estimator:
+    """Estimates calls with one choice of settings. Safe for use by several threads; never raises for a call.
+
+    Raises:
+        ConfigError: the settings name a factor set, region or zone that cannot be used.
+        FactorError: a factor table is damaged.
+    """
+
+    def __init__(self, tables: FactorTables, settings: EstimatorSettings = _DEFAULTS) -> None:
+        self.tables = tables
+        self.settings = settings
+        self._versions = tables.versions(settings.factor_set)
+        for version in self._versions:
+            refuse_basis(tables, version)
+        check_place_settings(tables, settings)
+        self._starts_unix_nano = [valid_from_unix_nano(version) for version in self._versions]
+        # Calls of one kind share everything but their token counts.
+        self._card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_card)
+        self._remembered_card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_remembered_card)
+
+    def estimate(self, call: Call) -> Outcome:
+        """Return the footprint of a call, or why it has none."""
+        usage = call.usage
+        if usage is None or _is_zero(usage):
+            return _without_usage(call)
+        card = self._card(
+            self._version(call.at_unix_nano),
+            cut(call.model),
+            cut(call.request_model),
+            cut(call.provider),
+            cut(call.region),
+            cut(call.server_address),
+            cut(call.caller_region),
+        )
+        if card is None:
+            return _UNKNOWN
+        return _footprint(card, usage, call.usage_alternative)
+
+    def recompute(self, call: Call, mark: Mark) -> Outcome:
+        """Return the footprint that a mark of another stage stands for, in full precision.
+
+        Factor set, factor, grid and region are those of the mark; tokens are those of the call. What the mark names
+        and these tables do not have is estimated anew, and a note says so.
+        """
+        usage = call.usage
+        if usage is None or _is_zero(usage):
+            return _without_usage(call)
+        if mark.factor is None:
+            return self.estimate(call)
+        card = self._remembered_card(_names(call), mark.factor, mark.region, mark.grid)
+        if card is not None:
+            return _footprint(card, usage, call.usage_alternative)
+        outcome = self.estimate(call)
+        if isinstance(outcome, NotEstimated):
+            return outcome
+        note = f"estimated anew: factor {mark.factor.id!r} of {mark.factor.set!r} is not among these factor sets"
+        return replace(outcome, notes=(*outcome.notes, note))
+
+    def derive(self, call: Call) -> Derivation:
+        """Return everything that is looked up for a call, for those who explain it."""
+        version = self._versions[max(self._version(call.at_unix_nano), 0)]
+        return derive(self.tables, self.settings, version, _names(call))
+
+    def _version(self, at_unix_nano: int | None) -> int:
+        """Return the place of the version that holds at a time; -1 before the first one."""
+        if at_unix_nano is None:
+            return len(self._versions) - 1
+        return bisect_right(self._starts_unix_nano, at_unix_nano) - 1
+
+    def _new_card(self, version: int, *names: str | None) -> RateCard | None:
+        """Return the card of a kind of call; None where nothing is known of the model and that is not allowed."""
+        factor_set = self._versions[max(version, 0)]
+        derivation = derive(self.tables, self.settings, factor_set, Names(*names))
+        if not self.settings.fallback and derivation.step in _UNKNOWN_STEPS:
+            return None
+        return card_of(derivation, (validity_note(factor_set),) if version < 0 else ())
+
+    def _new_remembered_card(
+        self, names: Names, factor: FactorRef, region: Region | None, grid: Grid | None
+    ) -> RateCard | None:
+        derivation = remembered(self.tables, self.settings, names, factor=factor, region=region, grid=grid)
+        return None if derivation is None else card_of(derivation)
+
+
+def _footprint(card: RateCard, usage: Usage, alternative: Usage | None) -> Outcome:
+    try:
+        footprint = apply_card(card, usage)
+        if alternative is None:
+            return footprint
+        return hull_of_footprints(footprint, apply_card(card, alternative))
+    except (OverflowError, ValueError):  # a count that no float holds
+        return _ABSURD
+
+
+def _without_usage(call: Call) -> NotEstimated:
+    if call.failed:
+        return _FAILED
+    return _NO_COUNTS if call.usage is None else _ALL_ZERO
+
+
+def _is_zero(usage: Usage) -> bool:
+    return not (
+        usage.uncached_input_tokens
+        or usage.visible_output_tokens
+        or usage.cache_read_tokens
+        or usage.cache_write_tokens
+        or usage.reasoning_tokens
+    )
+
+
+def _names(call: Call) -> Names:
+    return Names(
+        cut(call.model),
+        cut(call.request_model),
+        cut(call.provider),
+        cut(call.region),
+        cut(call.server_address),
+        cut(call.caller_region),
+    )

@@ -1,0 +1,122 @@
+"""From what a mark recorded back to the full factors behind it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from otel_carbon.estimator.derivation import Derivation, Names, find_location, hosted, widened
+from otel_carbon.estimator.per_wh import per_wh
+from otel_carbon.estimator.place import at_zone, place_at
+from otel_carbon.estimator.settings import EstimatorSettings
+from otel_carbon.factors import FactorRow, FactorSet, FactorTables, GridFamily
+from otel_carbon.factors.location import Hints, Location, at_cloud_region, cloud_region, find_zone, locate
+from otel_carbon.factors.match import fallback_confidence
+from otel_carbon.factors.names import ModelName, normalise
+from otel_carbon.model import Confidence, FactorRef, Grid, Interval, Region
+
+__all__ = ["remembered"]
+
+_ROUNDED = 1e-5  # a mark has six significant digits
+_LOW_STEPS = frozenset({"name_hint", "global_default"})
+
+
+def remembered(
+    tables: FactorTables,
+    settings: EstimatorSettings,
+    names: Names,
+    *,
+    factor: FactorRef,
+    region: Region | None,
+    grid: Grid | None,
+) -> Derivation | None:
+    """Return the look-ups that a mark recorded; None where its factor set or row is not here.
+
+    Raises:
+        FactorError: a table that is needed is damaged.
+    """
+    found = _row(tables, factor)
+    if found is None:
+        return None
+    used, row = found
+    model = _model(tables, names)
+    location = _location(tables, settings, names, region, grid)
+    place = place_at(tables, location, settings.pue_ratio, water=settings.water)
+    return Derivation(
+        factor_set=used,
+        row=row,
+        model=model,
+        step=factor.match,
+        factor=factor,
+        confidence=hosted(tables, _confidence(row, factor.match), names, model),
+        rates=widened(tables, row, factor.match),
+        location=location,
+        place=place,
+        per_wh=per_wh(used.boundary, place, tables.constants),
+        notes=location.notes,
+    )
+
+
+def _row(tables: FactorTables, factor: FactorRef) -> tuple[FactorSet, FactorRow] | None:
+    if factor.set not in tables.set_ids:
+        return None
+    used = tables.factor_set(factor.set)
+    rows = [row for row in (*used.models, *used.classes.values()) if row.name == factor.id and row.rates is not None]
+    return (used, rows[0]) if rows else None
+
+
+def _confidence(row: FactorRow, match: str) -> Confidence:
+    step = match.removeprefix("fallback_")
+    confidence = Confidence.LOW if step in _LOW_STEPS else row.confidence
+    return confidence if step == match else fallback_confidence(confidence)
+
+
+def _model(tables: FactorTables, names: Names) -> ModelName:
+    return normalise(names.model or names.request_model or "", tables.name_rules)
+
+
+def _location(
+    tables: FactorTables, settings: EstimatorSettings, names: Names, region: Region | None, grid: Grid | None
+) -> Location:
+    """Return the recorded place: PUE and water by its region, intensity as recorded."""
+    location = _at_region(tables, settings, names, region)
+    if grid is None or grid.intensity_g_per_kwh is None:
+        return location
+    recorded_g_per_kwh = grid.intensity_g_per_kwh
+    if _same(recorded_g_per_kwh, location.intensity_g_per_kwh.central) and grid.zone in (None, location.grid.zone):
+        return location
+    known = None if grid.zone is None else find_zone(tables, grid.zone)
+    if known is not None and _same(recorded_g_per_kwh, known.intensity_g_per_kwh or 0.0):
+        return at_zone(tables, location, known)
+    return replace(
+        location,
+        grid=Grid(grid.zone, recorded_g_per_kwh, grid.source or "user"),
+        intensity_g_per_kwh=_rescaled(location, region, recorded_g_per_kwh),
+    )
+
+
+def _at_region(tables: FactorTables, settings: EstimatorSettings, names: Names, region: Region | None) -> Location:
+    """Return the recorded region with the intensity of the tables."""
+    plain = replace(settings, region=None, zone=None, grid_intensity_g_per_kwh=None)
+    location = find_location(tables, plain, names)
+    if region is None or region == location.region:
+        return location
+    name = region.name or ""
+    known = cloud_region(tables, name, names.provider)
+    if known is not None:
+        location = at_cloud_region(tables, known, GridFamily(settings.grid))
+    elif name in tables.profiles:
+        location = locate(tables, Hints(models=(ModelName("", profile=name),)), GridFamily(settings.grid))
+    return replace(location, region=region)
+
+
+def _rescaled(location: Location, region: Region | None, recorded_g_per_kwh: float) -> Interval:
+    """Return the recorded intensity: exact where the user gave it, else as uncertain as that of its place."""
+    known = location.intensity_g_per_kwh
+    if (region is not None and region.source == "user") or known.central <= 0.0:
+        return Interval.exact(recorded_g_per_kwh)
+    return known.scaled(recorded_g_per_kwh / known.central)
+
+
+def _same(first: float, second: float) -> bool:
+    return math.isclose(first, second, rel_tol=_ROUNDED)

@@ -1,0 +1,95 @@
+"""What a user can choose about an estimate, and the environment variables for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from otel_carbon.errors import ConfigError
+from otel_carbon.factors import GridFamily
+
+__all__ = ["DEFAULT_FACTOR_SET", "EstimatorSettings", "settings_from_environment"]
+
+DEFAULT_FACTOR_SET = "otel-carbon-2026.11"
+
+
+def _no_aliases() -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatorSettings:
+    """Settings of an `Estimator`. None: find it out from the call.
+
+    Raises:
+        ConfigError: a number is out of range, or an alias is empty.
+    """
+
+    factor_set: str = DEFAULT_FACTOR_SET
+    """Id of a factor set, or a name without its version (`otel-carbon`): the call's own time then chooses."""
+    region: str | None = None
+    """Cloud region where inference runs, whatever the call says."""
+    zone: str | None = None
+    """Grid zone: ISO 3166 alpha-3 code (Ember) or Electricity Maps key."""
+    grid_intensity_g_per_kwh: float | None = None
+    pue_ratio: float | None = None
+    model_aliases: Mapping[str, str] = field(default_factory=_no_aliases)
+    """Raw model name to the name of the model behind it: Azure deployments, Bedrock application profiles."""
+    water: bool = False
+    fallback: bool = True
+    """Whether a model that nothing is known of gets the factor of an unknown model."""
+    grid: str = GridFamily.ELECTRICITY_MAPS.value
+    """Publication for cloud regions: `electricity-maps` (zones) or `ember` (countries)."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be, before the first call does."""
+        intensity, pue = self.grid_intensity_g_per_kwh, self.pue_ratio
+        if intensity is not None and not 0.0 <= intensity < math.inf:
+            raise ConfigError(f"grid_intensity_g_per_kwh must be a number of g/kWh from 0 up, not {intensity!r}")
+        if pue is not None and not 1.0 <= pue < math.inf:
+            raise ConfigError(f"pue_ratio must be at least 1 (facility over IT energy), not {pue!r}")
+        if self.grid not in set(GridFamily):
+            raise ConfigError(f"grid must be one of {', '.join(GridFamily)}, not {self.grid!r}")
+        for alias, model in self.model_aliases.items():
+            if not alias or not model:
+                raise ConfigError(f"model_aliases: both sides must be given, not {alias!r} = {model!r}")
+
+
+def settings_from_environment(environ: Mapping[str, str]) -> EstimatorSettings:
+    """Return the settings that the variables `OTEL_CARBON_*` give; what is not set keeps its default.
+
+    Raises:
+        ConfigError: a value cannot be used; the message names the variable and the fix.
+    """
+    defaults = EstimatorSettings()
+    return EstimatorSettings(
+        factor_set=environ.get("OTEL_CARBON_FACTOR_SET", "").strip() or defaults.factor_set,
+        region=environ.get("OTEL_CARBON_REGION", "").strip() or None,
+        zone=environ.get("OTEL_CARBON_ZONE", "").strip() or None,
+        grid_intensity_g_per_kwh=_intensity(environ.get("OTEL_CARBON_GRID_INTENSITY", "").strip()),
+        model_aliases=_aliases(environ.get("OTEL_CARBON_MODEL_ALIASES", "").strip()),
+    )
+
+
+def _intensity(text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.0 <= value < math.inf:
+        raise ConfigError(f"OTEL_CARBON_GRID_INTENSITY must be a number of g/kWh from 0 up, such as 41, not {text!r}")
+    return value
+
+
+def _aliases(text: str) -> dict[str, str]:
+    """Read `my-deployment=gpt-4o,other=claude-sonnet-4-5`; the model is what stands after the last `=`."""
+    aliases: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        alias, separator, model = pair.rpartition("=")
+        if not separator or not alias.strip() or not model.strip():
+            raise ConfigError(f"OTEL_CARBON_MODEL_ALIASES must be pairs such as my-deployment=gpt-4o, not {pair!r}")
+        aliases[alias.strip()] = model.strip()
+    return aliases

@@ -1,0 +1,31 @@
+"""Two readings of one call: bounds that hold both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from otel_carbon.model import Footprint, Interval
+
+__all__ = ["hull", "hull_of_footprints"]
+
+
+def hull(first: Interval, second: Interval) -> Interval:
+    """Return the centre of the first with bounds that hold both intervals."""
+    return Interval(min(first.low, second.low), first.central, max(first.high, second.high))
+
+
+def hull_of_footprints(first: Footprint, second: Footprint) -> Footprint:
+    """Return the first footprint with bounds that hold both."""
+
+    def both(one: Interval | None, other: Interval | None) -> Interval | None:
+        return one if one is None or other is None else hull(one, other)
+
+    return replace(
+        first,
+        energy_wh=both(first.energy_wh, second.energy_wh),
+        it_energy_wh=both(first.it_energy_wh, second.it_energy_wh),
+        co2e_grams=both(first.co2e_grams, second.co2e_grams),
+        co2e_operational_grams=both(first.co2e_operational_grams, second.co2e_operational_grams),
+        co2e_embodied_grams=both(first.co2e_embodied_grams, second.co2e_embodied_grams),
+        water_liters=both(first.water_liters, second.water_liters),
+    )

@@ -1,0 +1,40 @@
+"""Which version of a factor set holds for a call, and whether it can be estimated with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+
+from otel_carbon.errors import ConfigError
+from otel_carbon.factors import Basis, FactorSet, FactorTables
+from otel_carbon.units import NANOSECONDS_PER_SECOND
+
+__all__ = ["refuse_basis", "valid_from_unix_nano", "validity_note"]
+
+
+def valid_from_unix_nano(factor_set: FactorSet) -> int:
+    """Return the moment from which a factor set holds, in ns since 1970 (UTC)."""
+    midnight = datetime.combine(factor_set.valid_from, time(), tzinfo=UTC)
+    return int(midnight.timestamp()) * NANOSECONDS_PER_SECOND
+
+
+def validity_note(factor_set: FactorSet) -> str:
+    """Return what to say of a call from before the first version."""
+    return (
+        f"the call is older than every version of the factor set: {factor_set.id} is valid from "
+        f"{factor_set.valid_from.isoformat()}"
+    )
+
+
+def refuse_basis(tables: FactorTables, factor_set: FactorSet) -> None:
+    """Refuse a factor set whose figures are not per kind of token.
+
+    Raises:
+        ConfigError: they are not; the message names the sets that can be used.
+    """
+    if factor_set.basis is Basis.PER_TOKEN:
+        return
+    usable = [set_id for set_id in tables.set_ids if tables.factor_set(set_id).basis is Basis.PER_TOKEN]
+    raise ConfigError(
+        f"factor_set: {factor_set.id!r} has figures of the kind {factor_set.basis.value}, which calls cannot be "
+        f"estimated with; use one of {', '.join(usable)}"
+    )

@@ -1,0 +1,158 @@
+"""Reading one factor-set file: TOML, `schema = 1`, refused as a whole where one row is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+from otel_carbon.errors import FactorError
+from otel_carbon.factors.constants import Constants
+from otel_carbon.factors.files import number, read_toml
+from otel_carbon.factors.keys import (
+    ENERGY_OR_CARBON_KEYS,
+    PUBLISHED_PREFIX,
+    REGION_KEYS,
+    ROW_KEYS,
+    SET_KEYS,
+    TOP_KEYS,
+    TOTAL_KEYS,
+)
+from otel_carbon.factors.rates import token_rates
+from otel_carbon.factors.rows import Basis, Boundary, FactorRow, FactorSet, RegionRow
+from otel_carbon.model import Confidence
+
+__all__ = ["load_factor_set"]
+
+E = TypeVar("E", Basis, Boundary, Confidence)
+
+
+def load_factor_set(path: Path, source_ids: Container[str], constants: Constants) -> FactorSet:
+    """Read and check one factor-set file.
+
+    Raises:
+        FactorError: anything in it is unknown, out of order, negative, doubled or without a source. The message
+            names the file, the row and the key.
+    """
+    document = read_toml(path)
+    _refuse_unknown(path.name, document, TOP_KEYS)
+    if document.get("schema") != 1:
+        raise FactorError(f"{path.name}: schema must be 1, not {document.get('schema')!r}")
+    head = document.get("set")
+    if not isinstance(head, dict):
+        raise FactorError(f"{path.name}: the table [set] is missing")
+    return _factor_set(path.name, head, document, _Reader(path.name, source_ids, constants, head))
+
+
+class _Reader:
+    """Reads rows of one file, with what every row needs."""
+
+    def __init__(self, file: str, source_ids: Container[str], constants: Constants, head: Mapping[str, Any]) -> None:
+        self._file = file
+        self._source_ids = source_ids
+        self._constants = constants
+        self._head = head
+
+    def source_id(self, where: str, row: Mapping[str, Any]) -> str:
+        value = _text(where, row, "source_id")
+        if value not in self._source_ids:
+            raise FactorError(f"{where}: source_id {value!r} is not a known source; add it to sources.csv")
+        return value
+
+    def row(self, kind: str, raw: Mapping[str, Any]) -> FactorRow:
+        name = _text(f"{self._file}, [[{kind}]]", raw, "name")
+        where = f"{self._file}, {kind} {name!r}"
+        _refuse_unknown(where, {key: 0 for key in raw if not key.startswith(PUBLISHED_PREFIX)}, ROW_KEYS)
+        if not ENERGY_OR_CARBON_KEYS & raw.keys():
+            raise FactorError(
+                f"{where}: no energy and no carbon key; one of {', '.join(sorted(ENERGY_OR_CARBON_KEYS))}"
+            )
+        for key in TOTAL_KEYS & raw.keys():
+            number(where, key, raw[key])
+        confidence = _member(where, Confidence, _text(where, raw, "confidence"))
+        per_token = self._head.get("basis") == Basis.PER_TOKEN
+        rates = token_rates(where, raw, self._head, confidence, self._constants) if per_token else None
+        match = _texts(where, raw, "match") if kind == "model" else ()
+        return FactorRow(name, match, confidence, self.source_id(where, raw), rates, raw)
+
+    def region(self, raw: Mapping[str, Any]) -> RegionRow:
+        name = _text(f"{self._file}, [[region]]", raw, "name")
+        where = f"{self._file}, region {name!r}"
+        _refuse_unknown(where, raw, REGION_KEYS)
+        intensity = number(where, "g_per_kwh", raw.get("g_per_kwh"))
+        return RegionRow(name, intensity, _texts(where, raw, "regions"), self.source_id(where, raw))
+
+
+def _factor_set(file: str, head: Mapping[str, Any], document: Mapping[str, Any], reader: _Reader) -> FactorSet:
+    where = f"{file}, [set]"
+    _refuse_unknown(where, head, SET_KEYS)
+    models = [reader.row("model", raw) for raw in document.get("model", ())]
+    classes = [reader.row("class", raw) for raw in document.get("class", ())]
+    regions = tuple(reader.region(raw) for raw in document.get("region", ()))
+    _refuse_doubles(f"{file}, [[model]]", [row.name for row in models])
+    _refuse_doubles(f"{file}, [[model]] match", [match for row in models for match in row.match])
+    _refuse_doubles(f"{file}, [[class]]", [row.name for row in classes])
+    _refuse_doubles(f"{file}, [[region]]", [row.name for row in regions])
+    unmatched = str(head.get("unmatched", "class"))
+    fallback_id = unmatched.partition("fallback:")[2] or None
+    if unmatched == "class" and "unknown" not in {row.name for row in classes}:
+        raise FactorError(f"{where}: unmatched = \"class\" needs a [[class]] named 'unknown'")
+    return FactorSet(
+        id=_text(where, head, "id"),
+        version=_text(where, head, "version"),
+        title=_text(where, head, "title"),
+        licence=_text(where, head, "licence"),
+        source_id=reader.source_id(where, head),
+        valid_from=_date(where, "valid_from", head.get("valid_from", "1970-01-01")),
+        valid_to=_date(where, "valid_to", head["valid_to"]) if "valid_to" in head else None,
+        basis=_member(where, Basis, _text(where, head, "basis")),
+        boundary=_member(where, Boundary, _text(where, head, "energy_boundary")),
+        fallback_id=fallback_id,
+        models=tuple(models),
+        classes={row.name: row for row in classes},
+        regions=regions,
+    )
+
+
+def _text(where: str, table: Mapping[str, Any], key: str) -> str:
+    value = table.get(key)
+    if not isinstance(value, str) or not value:
+        raise FactorError(f"{where}: {key} is missing or not a text")
+    return value
+
+
+def _texts(where: str, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = table.get(key)
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+        raise FactorError(f"{where}: {key} must be a list of texts")
+    return tuple(value)
+
+
+def _date(where: str, key: str, value: object) -> date:
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(str(value))
+    except ValueError:
+        raise FactorError(f"{where}: {key} is not a date such as 2026-11-01: {value!r}") from None
+
+
+def _member(where: str, kind: type[E], value: str) -> E:
+    try:
+        return kind(value.replace("-", "_"))
+    except ValueError:
+        known = ", ".join(member.value for member in kind)
+        raise FactorError(f"{where}: {value!r} is not one of {known}") from None
+
+
+def _refuse_unknown(where: str, table: Mapping[str, Any], known: Container[str]) -> None:
+    unknown = sorted(key for key in table if key not in known)
+    if unknown:
+        raise FactorError(f"{where}: unknown key {unknown[0]!r}")
+
+
+def _refuse_doubles(where: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise FactorError(f"{where}: {name!r} stands there twice")
+        seen.add(name)

@@ -1,0 +1,231 @@
+"""Where a call's inference is assumed to have run: grid, PUE and water, and the step that told.
+
+First hit wins: the user's own setting; a cloud region that the call names; an inference profile; the region that the
+application calls from (clouds only); the provider's default; the vendor of a closed model; the world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from otel_carbon.factors.constants import times_divided
+from otel_carbon.factors.grid import GridFamily, InferenceProfile
+from otel_carbon.factors.names import ModelName
+from otel_carbon.factors.sites import CloudRegion, ProviderDefaults
+from otel_carbon.factors.tables import FactorTables
+from otel_carbon.model import Grid, Interval, Region
+
+__all__ = ["CLOUD_PROVIDERS", "Hints", "Location", "at_cloud_region", "cloud_region", "find_zone", "locate"]
+
+CLOUD_PROVIDERS: Mapping[str, str] = {
+    "aws.bedrock": "aws",
+    "azure.ai.openai": "azure",
+    "gcp.vertex_ai": "gcp",
+    "gcp.gemini": "gcp",
+    "oci": "oci",
+    "ovh": "ovh",
+    "bytedance": "bytedance",
+}
+_PROVIDER_OF_CLOUD = {"aws": "aws.bedrock", "azure": "azure.ai.openai", "gcp": "gcp.vertex_ai"}
+# Only here does the application's own region say something: the model is a service of the same cloud.
+_CALLER_TELLS = frozenset({"aws.bedrock", "azure.ai.openai", "gcp.vertex_ai"})
+_EVERYWHERE = {"aws.bedrock": "global.", "azure.ai.openai": "azure-global", "gcp.vertex_ai": "gcp-global"}
+# Beginnings of names of models that only their vendor (or a cloud of its choice) serves.
+_CLOSED_MODELS = (
+    ("gpt-oss", None),
+    ("gpt-", "openai"),
+    ("claude", "anthropic"),
+    ("gemini", "gcp.gemini"),
+    ("grok", "x_ai"),
+    ("command-", "cohere"),
+    ("deepseek-chat", "deepseek"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a call says about where it ran."""
+
+    models: tuple[ModelName, ...]
+    provider: str | None = None
+    region: str | None = None
+    server_address: str | None = None
+    caller_region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place with its grid intensity (g/kWh), PUE, and water on site (L per kWh IT) and off site (L per kWh)."""
+
+    region: Region
+    grid: Grid
+    intensity_g_per_kwh: Interval
+    pue_ratio: Interval
+    wue_onsite_l_per_it_kwh: Interval
+    water_zone: str
+    wue_offsite_fallback_l_per_kwh: float
+    notes: tuple[str, ...] = ()
+
+
+def locate(tables: FactorTables, hints: Hints, family: GridFamily = GridFamily.ELECTRICITY_MAPS) -> Location:
+    """Return where the call ran as far as it can be told, without the user's settings."""
+    search = _Search(tables, hints, family)
+    return search.named_region() or search.profile() or search.caller() or search.default()
+
+
+def cloud_region(tables: FactorTables, name: str, provider: str | None) -> CloudRegion | None:
+    """Return a cloud region by name: of the provider's cloud, else of AWS, else of the only cloud that has it."""
+    name = name.strip().lower()
+    own = CLOUD_PROVIDERS.get(tables.provider_names.get(provider or "", ""))
+    order = [own, "aws", *tables.regions] if own else ["aws", *tables.regions]
+    return next((tables.regions[cloud][name] for cloud in order if name in tables.regions[cloud]), None)
+
+
+def find_zone(tables: FactorTables, zone: str) -> Grid | None:
+    """Return a grid by its key: an ISO 3166 alpha-3 code is Ember's, anything else is an Electricity Maps key."""
+    wanted = zone.strip().upper()
+    for family in (GridFamily.EMBER, GridFamily.ELECTRICITY_MAPS):
+        found = tables.grids[family].get(wanted)
+        if found is not None:
+            return Grid(found.id, found.g_per_kwh, found.source_id)
+    return None
+
+
+class _Search:
+    """One search through the steps, with what they share."""
+
+    def __init__(self, tables: FactorTables, hints: Hints, family: GridFamily) -> None:
+        self._tables = tables
+        self._hints = hints
+        self._family = family
+        self._host_region, self._host_provider, self._host_profile = self._host()
+        stated = tables.provider_names.get((hints.provider or "").strip().lower())
+        # A server that is known by name beats what the client library calls itself.
+        self._provider = self._host_provider or stated
+        named = (model.host_provider for model in hints.models)
+        self._named_provider = next((name for name in named if name in tables.providers), None)
+
+    def named_region(self) -> Location | None:
+        """Step cloud_region: a region that the call, its endpoint or its model name gives."""
+        hints = self._hints
+        if hints.region:
+            found = self._at_region(hints.region)
+            if found is not None:
+                return found
+        # A model name with an inference profile may run elsewhere than at the endpoint.
+        if any(model.profile for model in hints.models):
+            return None
+        named = [self._host_region, *(model.region for model in hints.models)]
+        return next((found for name in named if name and (found := self._at_region(name))), None)
+
+    def profile(self) -> Location | None:
+        """Step inference_profile: a set of regions that the call may have run in."""
+        everywhere = None
+        if (self._hints.region or "").strip().lower() == "global":
+            everywhere = _EVERYWHERE.get(self._provider or self._named_provider or "")
+        named = [everywhere, *(model.profile for model in self._hints.models), self._host_profile]
+        profile = next((found for name in named if (found := self._tables.profiles.get(name or ""))), None)
+        return None if profile is None else self._at_profile(profile)
+
+    def caller(self) -> Location | None:
+        """Step cloud_region, by the application's own region: only where the model is a service of that cloud."""
+        provider = self._provider or self._named_provider
+        region = (self._hints.caller_region or "").strip().lower()
+        if provider not in _CALLER_TELLS or region not in self._tables.regions[CLOUD_PROVIDERS[provider]]:
+            return None
+        found = self._at_region(region)
+        note = f"taken to run in {region}, where the application runs"
+        return None if found is None else replace(found, notes=(*found.notes, note))
+
+    def default(self) -> Location:
+        """Steps provider_default, model_vendor and world."""
+        providers = self._tables.providers
+        for provider in (self._provider, self._named_provider):
+            if provider is not None:
+                return self._at_provider(providers[provider], "provider_default")
+        vendor = next((name for model in self._hints.models if (name := _closed_vendor(model.name))), None)
+        if vendor is not None:
+            return self._at_provider(providers[vendor], "model_vendor")
+        return self._at_provider(providers["*"], "world")
+
+    def _host(self) -> tuple[str | None, str | None, str | None]:
+        address = (self._hints.server_address or "").strip().lower()
+        for host in self._tables.hosts if address else ():
+            if found := host.pattern.match(address):
+                return found.groupdict().get("region"), host.provider, host.profile
+        return None, None, None
+
+    def _at_region(self, name: str) -> Location | None:
+        provider = self._provider or self._named_provider
+        region = cloud_region(self._tables, name, provider)
+        if region is None:
+            return None
+        location = at_cloud_region(self._tables, region, self._family)
+        if provider is not None and CLOUD_PROVIDERS.get(provider) == region.cloud:
+            return location
+        return replace(location, notes=(f"region {region.name} read as one of {region.cloud}",))
+
+    def _at_profile(self, profile: InferenceProfile) -> Location:
+        defaults = self._tables.providers[_PROVIDER_OF_CLOUD[profile.cloud]]
+        intensity = Interval(profile.g_low, profile.g_central, profile.g_high)
+        source_id = profile.source_id
+        if self._family is GridFamily.EMBER:
+            intensity = _mean_of_countries(self._tables, profile)
+            source_id = next(iter(self._tables.grids[GridFamily.EMBER].values())).source_id
+        return Location(
+            region=Region(profile.id, "inference_profile"),
+            grid=Grid(profile.id, intensity.central, source_id),
+            intensity_g_per_kwh=intensity,
+            pue_ratio=defaults.pue_ratio,
+            wue_onsite_l_per_it_kwh=defaults.wue_onsite_l_per_it_kwh,
+            water_zone="",
+            wue_offsite_fallback_l_per_kwh=defaults.wue_offsite_l_per_kwh,
+        )
+
+    def _at_provider(self, defaults: ProviderDefaults, source: str) -> Location:
+        ember = self._tables.grids[GridFamily.EMBER]
+        return Location(
+            region=Region(defaults.country_iso3, source),
+            grid=Grid(
+                defaults.country_iso3, defaults.intensity_g_per_kwh.central, ember[defaults.country_iso3].source_id
+            ),
+            intensity_g_per_kwh=defaults.intensity_g_per_kwh,
+            pue_ratio=defaults.pue_ratio,
+            wue_onsite_l_per_it_kwh=defaults.wue_onsite_l_per_it_kwh,
+            water_zone="",
+            wue_offsite_fallback_l_per_kwh=defaults.wue_offsite_l_per_kwh,
+        )
+
+
+def at_cloud_region(tables: FactorTables, region: CloudRegion, family: GridFamily) -> Location:
+    """Return a cloud region as a location; what its operator does not disclose is that of its fleet."""
+    constants = tables.constants
+    fleet_name = _PROVIDER_OF_CLOUD.get(region.cloud, region.cloud)
+    fleet = tables.providers.get(fleet_name, tables.providers["*"])
+    key = region.country_iso3 if family is GridFamily.EMBER else region.zone
+    zone = tables.grids[family][key]
+    pue, water = region.pue_ratio, region.wue_l_per_it_kwh
+    return Location(
+        region=Region(region.name, "cloud_region"),
+        grid=Grid(zone.id, zone.g_per_kwh, zone.source_id),
+        intensity_g_per_kwh=times_divided(zone.g_per_kwh, constants.known_zone_factor),
+        pue_ratio=fleet.pue_ratio if pue is None else times_divided(pue, constants.known_pue_factor),
+        wue_onsite_l_per_it_kwh=(
+            fleet.wue_onsite_l_per_it_kwh if water is None else times_divided(water, constants.known_onsite_wue_factor)
+        ),
+        water_zone=region.country_iso3,
+        wue_offsite_fallback_l_per_kwh=fleet.wue_offsite_l_per_kwh,
+    )
+
+
+def _mean_of_countries(tables: FactorTables, profile: InferenceProfile) -> Interval:
+    """Return the unweighted mean and the range of the candidate regions' countries."""
+    regions = tables.regions[profile.cloud]
+    ember = tables.grids[GridFamily.EMBER]
+    values = [ember[regions[name].country_iso3].g_per_kwh for name in profile.candidate_regions]
+    return Interval(min(values), sum(values) / len(values), max(values))
+
+
+def _closed_vendor(name: str) -> str | None:
+    return next((vendor for beginning, vendor in _CLOSED_MODELS if name.startswith(beginning)), None)

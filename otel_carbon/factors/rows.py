@@ -1,0 +1,87 @@
+"""What a factor table is made of: frozen rows, each with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from otel_carbon.model import Confidence, Interval
+
+__all__ = ["Basis", "Boundary", "FactorRow", "FactorSet", "RegionRow", "TokenRates"]
+
+
+class Basis(StrEnum):
+    """What the numbers of a factor set are given for."""
+
+    PER_TOKEN = "per_token"  # noqa: S105 - a token of text
+    TOTAL_KWH_PER_1M = "total_kwh_per_1m"
+    TOTAL_G_PER_1K = "total_g_per_1k"
+    PER_REQUEST = "per_request"
+    PARAMETRIC = "parametric"
+
+
+class Boundary(StrEnum):
+    """Which energy the numbers of a factor set mean."""
+
+    ACCELERATOR = "accelerator"
+    IT = "it"
+    FACILITY = "facility"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRates:
+    """Energy of one model in Wh per million tokens of each kind, at the boundary of its set."""
+
+    uncached_input_wh_per_1m: Interval
+    cache_read_wh_per_1m: Interval
+    cache_write_wh_per_1m: Interval
+    visible_output_wh_per_1m: Interval
+    reasoning_wh_per_1m: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class FactorRow:
+    """One row of a factor set: a model, or a class of models. `rates` is None where the basis is not per token."""
+
+    name: str
+    match: tuple[str, ...]
+    """Exact names or globs, tested on the normalised model name. Empty for a class."""
+    confidence: Confidence
+    source_id: str
+    rates: TokenRates | None
+    published: Mapping[str, object]
+    """The row as the file gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionRow:
+    """A grid intensity that a factor set brings along for some cloud regions (`cloud:region`)."""
+
+    name: str
+    g_per_kwh: float
+    regions: tuple[str, ...]
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FactorSet:
+    """One immutable factor set. Any change of a number is a new `id`."""
+
+    id: str
+    version: str
+    title: str
+    licence: str
+    source_id: str
+    valid_from: date
+    valid_to: date | None
+    """Exclusive; None: still valid."""
+    basis: Basis
+    boundary: Boundary
+    fallback_id: str | None
+    """The set that answers where this one has no row; None where its own classes do."""
+    models: tuple[FactorRow, ...]
+    classes: Mapping[str, FactorRow]
+    regions: tuple[RegionRow, ...]
