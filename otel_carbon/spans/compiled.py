@@ -39,6 +39,7 @@ class CompiledDialect:
         "response_id",
         "response_model",
         "server_address",
+        "without_operation",
     )
 
     def __init__(self, dialect: Dialect) -> None:
@@ -47,6 +48,7 @@ class CompiledDialect:
         self.calls = dialect.calls
         self.parents = dialect.parents
         self.known = dialect.parents.union(dialect.calls)
+        self.without_operation = dialect.without_operation
         self.operations = fields["operation"]
         self.provider = fields["provider"]
         self.request_model = fields["request_model"]

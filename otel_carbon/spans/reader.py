@@ -88,8 +88,8 @@ class SpanReader:
         request_model = _first_text(attributes, dialect.request_model)
         address, provider = self._who(attributes, dialect)
         usage, alternative = self._usage(attributes, dialect, scope_name, provider, model or request_model)
-        recorded = dialect.calls.get(operation)
-        if recorded is None:
+        recorded = dialect.calls.get(operation) if operation else dialect.without_operation
+        if not recorded:
             # Nobody has said what this operation is. It counts when it looks like a request to a model.
             if usage is None or (model or request_model) is None or kind not in _REMOTE_KINDS:
                 return Parent(operation or "no operation")

@@ -30,7 +30,18 @@ FIELDS = (
 
 _SCHEMA = 1
 _TOP = {"schema", "providers", "hosts", "dialect", "accounting"}
-_DIALECT = {"name", "title", "extends", "scopes", "markers", "content", "fields", "calls", "parents"}
+_DIALECT = {
+    "name",
+    "title",
+    "extends",
+    "scopes",
+    "markers",
+    "content",
+    "fields",
+    "calls",
+    "parents",
+    "without_operation",
+}
 _ACCOUNTING = {"scopes", "providers", "models", "keys", "cache_in_input", "reasoning_in_output", "note"}
 
 
@@ -48,6 +59,8 @@ class Dialect:
     calls: Mapping[str, str]
     """Operation value in lower case, and the operation that is recorded."""
     parents: frozenset[str]
+    without_operation: str
+    """The operation of a span that names none; empty where such a span has to prove that it is a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +139,13 @@ def _dialect(row: Mapping[str, Any], known: tuple[Dialect, ...], table: str) -> 
         fields={key: _joined(_texts(fields, key, where), base.fields[key]) for key in FIELDS},
         calls={**base.calls, **{key.lower(): value for key, value in _text_mapping(row, "calls", where).items()}},
         parents=base.parents.union(value.lower() for value in _texts(_mapping(row, "parents", where), "values", where)),
+        without_operation=str(row.get("without_operation", base.without_operation)),
     )
 
 
 def _base(extends: Any, known: tuple[Dialect, ...], where: str) -> Dialect:
     if extends is None:
-        return Dialect("", "", (), (), (), dict.fromkeys(FIELDS, ()), {}, frozenset())
+        return Dialect("", "", (), (), (), dict.fromkeys(FIELDS, ()), {}, frozenset(), "")
     for dialect in known:
         if dialect.name == extends:
             return dialect
