@@ -1,1 +1,7 @@
 """The book: one line per counted call, append-only."""
+
+from otel_carbon.ledger.book import Ledger
+from otel_carbon.ledger.paths import default_data_dir, ledger_path
+from otel_carbon.ledger.recorded import Recorded, Reversal
+
+__all__ = ["Ledger", "Recorded", "Reversal", "default_data_dir", "ledger_path"]

@@ -1,0 +1,178 @@
+"""What counts: every span once, every call once. Decisions only; nothing here reads or writes a database.
+
+A span is its tenant, trace id and span id. Two spans are the same call when they carry the same response id in one
+tenant: two libraries watched it, or a client and a proxy. Then the better span counts, whichever arrived first.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from otel_carbon.ledger.profiles import clean
+from otel_carbon.model import Footprint, Outcome, Sighting, Status, Usage
+
+__all__ = [
+    "COUNTED",
+    "PARENT",
+    "Candidate",
+    "Incumbent",
+    "ResponseKey",
+    "SpanKey",
+    "candidate",
+    "choose",
+    "describe",
+    "span_key",
+]
+
+COUNTED = (Status.ESTIMATED.value, Status.NO_USAGE.value, Status.UNKNOWN_MODEL.value)
+"""Statuses of an observation that has a standing line."""
+
+PARENT = "parent"
+"""Status of a span that is seen and never counted: an agent, a chain, a tool."""
+
+SpanKey = tuple[str, str, str]
+"""Tenant ('' for none), trace id, span id."""
+
+ResponseKey = tuple[str, str]
+"""Tenant ('' for none), response id."""
+
+_LATEST_UNIX_NANO = 2**63 - 1  # the year 2262, and what a database integer holds
+
+
+@dataclass(frozen=True, slots=True)
+class Incumbent:
+    """The observation that counts for a response, as the ledger has it."""
+
+    tenant: str
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    response_id: str
+    has_usage: bool
+    started_unix_nano: int
+    ended_unix_nano: int
+    observation_id: int
+    line_seq: int
+    status: str
+    occurred_at: str
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A span that the ledger sees for the first time, on its way to a status."""
+
+    sighting: Sighting
+    tenant: str
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    response_id: str | None
+    has_usage: bool
+    started_unix_nano: int
+    ended_unix_nano: int
+    fingerprint: int
+    status: str
+    outcome: Outcome | None = None
+    place: Footprint | None = None
+    """The footprint, or one that only tells model and place."""
+    line_seq: int | None = None
+
+
+def span_key(sighting: Sighting) -> SpanKey:
+    """Return what identifies a span. One without valid ids is identified by its content."""
+    span = sighting.span
+    trace_id, span_id = span.trace_id, span.span_id
+    tenant = clean(sighting.attribution.tenant) or ""
+    if trace_id.isalnum() and span_id.isalnum() and trace_id.isascii() and span_id.isascii():
+        return tenant, trace_id, span_id
+    content = describe(sighting).encode("utf-8", "replace")
+    return tenant, "0" * 32, f"{zlib.crc32(content):08x}{zlib.adler32(content):08x}"
+
+
+def describe(sighting: Sighting) -> str:
+    """Return the content of a span that must not change, in one line that a person can read.
+
+    Claims of an earlier stage are no part of it: the same span may arrive with and without them.
+    """
+    times = f"{sighting.started_unix_nano}-{sighting.ended_unix_nano}"
+    call = sighting.call
+    if call is None:
+        return f"{times} {PARENT}"
+    tokens = "no usage"
+    if (usage := call.usage) is not None:
+        cached = f"{usage.cache_read_tokens} read + {usage.cache_write_tokens} written"
+        output = f"{usage.visible_output_tokens} + {usage.reasoning_tokens} reasoning"
+        tokens = f"{usage.uncached_input_tokens} + {cached} in, {output} out"
+    name = f"{call.operation} {call.provider} {call.model} ({call.request_model}) {call.response_id}"
+    return f"{times} {name}: {tokens}{', failed' if call.failed else ''}"
+
+
+def candidate(sighting: Sighting, key: SpanKey, fingerprint: int) -> Candidate:
+    """Return a span as it enters the decision."""
+    call = sighting.call
+    tenant, trace_id, span_id = key
+    return Candidate(
+        sighting,
+        tenant,
+        trace_id,
+        span_id,
+        clean(sighting.span.parent_span_id) or "",
+        clean(call.response_id) or None if call is not None else None,
+        call is not None and _has_tokens(call.usage),
+        min(max(sighting.started_unix_nano, 0), _LATEST_UNIX_NANO),
+        min(max(sighting.ended_unix_nano, 0), _LATEST_UNIX_NANO),
+        fingerprint,
+        PARENT,
+    )
+
+
+def choose(candidates: Iterable[Candidate], incumbents: Mapping[ResponseKey, Incumbent]) -> list[Incumbent]:
+    """Set the losers' status to `duplicate` and return the incumbents that a better span has replaced.
+
+    Only candidates with a counted status and a response id compete.
+    """
+    best: dict[ResponseKey, Candidate | Incumbent] = dict(incumbents)
+    replaced: list[Incumbent] = []
+    for newcomer in candidates:
+        if newcomer.response_id is None or newcomer.status not in COUNTED:
+            continue
+        key = (newcomer.tenant, newcomer.response_id)
+        current = best.get(key)
+        if current is not None and not _beats(newcomer, current):
+            newcomer.status = Status.DUPLICATE.value
+            continue
+        best[key] = newcomer
+        if isinstance(current, Incumbent):
+            replaced.append(current)
+        elif current is not None:
+            current.status = Status.DUPLICATE.value
+    return replaced
+
+
+def _has_tokens(usage: Usage | None) -> bool:
+    return usage is not None and bool(
+        usage.uncached_input_tokens
+        or usage.visible_output_tokens
+        or usage.cache_read_tokens
+        or usage.cache_write_tokens
+        or usage.reasoning_tokens
+    )
+
+
+def _beats(newcomer: Candidate, current: Candidate | Incumbent) -> bool:
+    if newcomer.has_usage != current.has_usage:
+        return newcomer.has_usage
+    if newcomer.trace_id == current.trace_id:
+        if newcomer.parent_span_id == current.span_id:
+            return True
+        if current.parent_span_id == newcomer.span_id:
+            return False
+    return _rank(newcomer) > _rank(current)
+
+
+def _rank(span: Candidate | Incumbent) -> tuple[int, int, bool, str, str]:
+    """Return an order that does not depend on arrival: what begins later and ends sooner is further inside."""
+    inside = span.parent_span_id != ""
+    return (span.started_unix_nano, -span.ended_unix_nano, inside, span.trace_id, span.span_id)

@@ -1,0 +1,92 @@
+"""Everything that only SQLite understands: opening, settings, locking."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from otel_carbon.errors import StorageError
+
+__all__ = ["connect", "connect_read_only", "immediate", "storage_error"]
+
+_BUSY_TIMEOUT_MS = 30_000
+_SETTINGS = (
+    f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    # Ids are random, so every batch touches pages all over an index: keep them in memory, and write each one back to
+    # the file once per checkpoint instead of once per batch.
+    "PRAGMA cache_size = -32768",
+    "PRAGMA wal_autocheckpoint = 8000",
+)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a ledger file for writing, created with its directory where it does not exist.
+
+    Raises:
+        StorageError: the file or its directory cannot be used.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise storage_error(path, error) from error
+    try:
+        for setting in _SETTINGS:
+            connection.execute(setting)
+    except sqlite3.Error as error:
+        connection.close()
+        raise storage_error(path, error) from error
+    return connection
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """Open an existing ledger file for reading, also from a medium that cannot be written.
+
+    Raises:
+        StorageError: the file does not exist or cannot be read.
+    """
+    if not path.is_file():
+        raise StorageError(f"there is no ledger at {path}")
+    # A WAL database needs its -shm file; where that cannot be made, nobody can be writing either.
+    mode = "mode=ro" if os.access(path.parent, os.W_OK) else "immutable=1"
+    try:
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None, check_same_thread=False
+        )
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raise storage_error(path, error) from error
+    return connection
+
+
+@contextmanager
+def immediate(connection: sqlite3.Connection) -> Generator[None]:
+    """Run a transaction that holds the write lock from its beginning, so that what it reads stays true."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def storage_error(path: Path, error: Exception) -> StorageError:
+    """Return the error that names the ledger file, what is wrong and the fix."""
+    text = str(error)
+    if "not a database" in text or "malformed" in text:
+        fix = "the file is damaged or not a ledger: restore it from a backup, or move it away"
+    elif "locked" in text:
+        fix = f"another process held it for more than {_BUSY_TIMEOUT_MS // 1000} s"
+    elif "full" in text:
+        fix = "free some space"
+    else:
+        fix = "check that the file and its directory exist and can be written"
+    return StorageError(f"ledger {path}: {text}; {fix}")

@@ -1,0 +1,145 @@
+"""A counted call as a row of `lines`, with its hash. This is the hot path: one row per call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from otel_carbon.ledger.canonical import encode_row, leaf_hash
+from otel_carbon.ledger.columns import NEGATED, QUANTITIES
+from otel_carbon.ledger.profiles import INDEX, Profile, clean, new_profile, profile_key
+from otel_carbon.model import Call, Footprint, Interval, Mark, NotEstimated, Outcome, Sighting, Status, Usage
+
+__all__ = ["CLAIM_TOLERANCE", "LineBuilder", "LineHead", "reversal_row"]
+
+CLAIM_TOLERANCE = 1e-5
+"""Relative difference up to which a claim agrees: attributes carry six significant digits."""
+
+LineHead = tuple[int, str, str, str, str]
+"""Sequence number, when it was recorded, when it happened, trace id, span id."""
+
+_MOST_TOKENS = 10**15  # no call has as many, and sums stay inside 64 bits
+_MOST_PROFILES = 4096
+_NO_TOKENS = (None,) * 5
+_NO_QUANTITIES = (None,) * (3 * len(QUANTITIES))
+_NO_INTERVAL = (None, None, None)
+_NO_CLAIM = (None,) * 5
+_NEGATED_INDEXES = frozenset(INDEX[name] for name in NEGATED)
+
+
+class LineBuilder:
+    """Builds rows of kind `call`, in table order."""
+
+    def __init__(self) -> None:
+        self._profiles: dict[tuple[Any, ...], Profile] = {}
+
+    def row(
+        self, head: LineHead, sighting: Sighting, outcome: Outcome, place: Footprint | None, source: str
+    ) -> tuple[Any, ...]:
+        """Return the row of one call.
+
+        `place` is the footprint itself, or, where there is none, one that only says which model and place it would
+        have been.
+        """
+        call = sighting.call or Call()
+        profile = self._profile(sighting, call, outcome, place, source)
+        seq, recorded_at, occurred_at, trace_id, span_id = head
+        row = (
+            seq,
+            "call",
+            recorded_at,
+            occurred_at,
+            *profile.who,
+            *_tokens(call.usage, outcome, profile.adjusted_count),
+            *_quantities(outcome, profile.adjusted_count),
+            *profile.where,
+            trace_id,
+            span_id,
+            clean(call.response_id),
+            *profile.tail,
+            *_claim(sighting.mark, outcome),
+        )
+        return (*row, leaf_hash(profile.encode(row) or encode_row(row)))
+
+    def _profile(
+        self, sighting: Sighting, call: Call, outcome: Outcome, place: Footprint | None, source: str
+    ) -> Profile:
+        key = profile_key(sighting, call, outcome, place, source)
+        profile = self._profiles.get(key)
+        if profile is None:
+            if len(self._profiles) >= _MOST_PROFILES:
+                self._profiles.clear()
+            profile = self._profiles[key] = new_profile(sighting, call, outcome, place, source)
+        return profile
+
+
+def reversal_row(original: Sequence[Any], seq: int, recorded_at: str, reason: str) -> tuple[Any, ...]:
+    """Return the row that takes a line back: the same line with negated quantities, so that sums are right."""
+    row = [_negated(value) if index in _NEGATED_INDEXES else value for index, value in enumerate(original)]
+    changed = {"seq": seq, "kind": "reversal", "recorded_at": recorded_at, "reason": reason}
+    for name, value in {**changed, "reverses_seq": original[INDEX["seq"]]}.items():
+        row[INDEX[name]] = value
+    row[-1] = leaf_hash(encode_row(row))
+    return tuple(row)
+
+
+def _negated(value: float | None) -> float | None:
+    return None if value is None else 0 - value  # 0 - 0.0 is 0.0, where -(0.0) would be -0.0
+
+
+def _tokens(usage: Usage | None, outcome: Outcome, count: float) -> tuple[int | None, ...]:
+    if usage is None or (isinstance(outcome, NotEstimated) and outcome.status is Status.NO_USAGE):
+        return _NO_TOKENS
+    read, write, reasoning = usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens
+    tokens = (
+        usage.uncached_input_tokens + read + write,
+        read,
+        write,
+        usage.visible_output_tokens + reasoning,
+        reasoning,
+    )
+    if count == 1.0 and max(tokens) <= _MOST_TOKENS:
+        return tokens
+    return tuple(round(min(number * count, _MOST_TOKENS)) for number in tokens)
+
+
+def _quantities(outcome: Outcome, count: float) -> Sequence[float | None]:
+    if not isinstance(outcome, Footprint):
+        return _NO_QUANTITIES
+    values = (
+        *_bounds(outcome.it_energy_wh),
+        *_bounds(outcome.energy_wh),
+        *_bounds(outcome.co2e_operational_grams),
+        *_bounds(outcome.co2e_embodied_grams),
+        *_bounds(outcome.co2e_grams),
+        *_bounds(outcome.water_liters),
+    )
+    if count == 1.0:
+        return values
+    return [None if value is None else value * count for value in values]
+
+
+def _bounds(interval: Interval | None) -> tuple[float | None, float | None, float | None]:
+    return _NO_INTERVAL if interval is None else (interval.low, interval.central, interval.high)
+
+
+def _claim(mark: Mark | None, outcome: Outcome) -> tuple[Any, ...]:
+    """Return what an earlier stage claimed for the one call, and whether it differs from our own figures."""
+    if mark is None or mark.status is not Status.ESTIMATED:
+        return _NO_CLAIM
+    energy_wh = None if mark.energy_wh is None else mark.energy_wh.central
+    co2e_grams = None if mark.co2e_grams is None else mark.co2e_grams.central
+    if isinstance(outcome, Footprint):
+        differs = _differs(energy_wh, outcome.energy_wh) or _differs(co2e_grams, outcome.co2e_grams)
+    else:
+        differs = energy_wh is not None or co2e_grams is not None
+    factor = mark.factor
+    if factor is None:
+        return (energy_wh, co2e_grams, None, None, int(differs))
+    return (energy_wh, co2e_grams, clean(factor.set), clean(factor.id), int(differs))
+
+
+def _differs(claimed: float | None, own: Interval | None) -> bool:
+    if claimed is None:
+        return False
+    return own is None or abs(claimed - own.central) > CLAIM_TOLERANCE * abs(own.central)

@@ -1,0 +1,243 @@
+"""What repeats from line to line, prepared once: the constant columns, and the encoding with holes for the others."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from json.encoder import encode_basestring
+from typing import Any
+
+from otel_carbon.ledger.canonical import real_digits
+from otel_carbon.ledger.columns import COLUMNS, bounds_of
+from otel_carbon.model import Call, Confidence, Footprint, NotEstimated, Outcome, Sighting, Status
+
+__all__ = ["INDEX", "Profile", "adjusted_count_of", "clean", "new_profile", "profile_key"]
+
+INDEX = {column.name: index for index, column in enumerate(COLUMNS)}
+"""Position of each column in a row."""
+
+_MOST_CHARACTERS = 512
+_UNVERIFIED = "unverified"
+# GHG Protocol scope 3: primary data come from the supplier itself; a public benchmark of the model is secondary.
+_DATA_TIERS = {
+    Confidence.MEASURED: "secondary",
+    Confidence.VENDOR_REPORTED: "primary",
+    Confidence.ESTIMATED: "secondary",
+    Confidence.CLASS_DEFAULT: "proxy",
+    Confidence.LOW: "proxy",
+}
+_TOKENS = slice(INDEX["input_tokens"], INDEX["reasoning_tokens"] + 1)
+_DRY = slice(INDEX["it_energy_wh_low"], INDEX["water_liters_low"])
+_WATER = slice(INDEX["water_liters_low"], INDEX["water_liters_high"] + 1)
+_CLAIM = slice(INDEX["claimed_energy_wh"], INDEX["claim_differs"] + 1)
+_RESPONSE_ID, _SPAN_ID, _TRACE_ID = INDEX["response_id"], INDEX["span_id"], INDEX["trace_id"]
+_CLAIM_NAMES = ("claim_differs", "claimed_co2e_grams", "claimed_energy_wh", "claimed_factor_id", "claimed_factor_set")
+_FRAGMENTS = {"claim_differs", "response_id", "water_liters_central"}  # each stands for members that may be absent
+_IN_FRAGMENTS = {*_CLAIM_NAMES, *bounds_of("water_liters"), "response_id"}
+_TEXTS = {"occurred_at", "recorded_at", "span_id", "trace_id"}
+_INTEGERS = {column.name for column in COLUMNS[_TOKENS]} | {"seq"}
+_REALS = sorted(column.name for column in COLUMNS[_DRY])
+_DIGITS = [slice(16 * (INDEX[name] - _DRY.start), 16 * (INDEX[name] - _DRY.start) + 16) for name in _REALS]
+_BEFORE_INPUT_TOKENS = sum(name < "input_tokens" for name in _REALS)
+_pack = struct.Struct(f">{len(_REALS)}d").pack
+_MINUS_ZERO = "8" + real_digits(0.0)[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The columns that all calls of one sort share, in three runs of the table's order."""
+
+    who: tuple[str | float | None, ...]
+    """`service` to `calls`."""
+    where: tuple[str | float | None, ...]
+    """`region` to `status`."""
+    tail: tuple[str | float | None, ...]
+    """`adjusted_count` to `reason`."""
+    adjusted_count: float
+    template: str
+    """The canonical encoding of a line with usage and every quantity but water, a `%s` for each hole."""
+
+    def encode(self, row: Sequence[Any]) -> bytes | None:
+        """Return the canonical encoding of a row of this profile, or None where only the plain way will do."""
+        quantities, tokens = row[_DRY], row[_TOKENS]
+        if None in quantities or None in tokens:
+            return None
+        digits = _pack(*quantities).hex()
+        if _MINUS_ZERO in digits:
+            return None
+        reals = [digits[part] for part in _DIGITS]
+        input_tokens, cache_read, cache_write, output_tokens, reasoning = tokens
+        seq, _, recorded_at, occurred_at = row[:4]
+        holes = (
+            cache_read,
+            cache_write,
+            _claim_members(row[_CLAIM]),
+            *reals[:_BEFORE_INPUT_TOKENS],
+            input_tokens,
+            *reals[_BEFORE_INPUT_TOKENS:],
+            occurred_at,
+            output_tokens,
+            reasoning,
+            recorded_at,
+            _response_member(row[_RESPONSE_ID]),
+            seq,
+            row[_SPAN_ID],
+            row[_TRACE_ID],
+            _water_members(row[_WATER]),
+        )
+        return (self.template % holes).encode()
+
+
+def profile_key(
+    sighting: Sighting, call: Call, outcome: Outcome, place: Footprint | None, source: str
+) -> tuple[Any, ...]:
+    """Return what two calls must have in common to share a profile."""
+    who = sighting.attribution
+    key = (
+        source,
+        sighting.adjusted_count,
+        who.service,
+        who.environment,
+        who.tenant,
+        who.project,
+        who.workload,
+        who.user,
+        call.provider,
+        call.request_model,
+        call.model,
+        call.operation,
+    )
+    why = outcome.notes if isinstance(outcome, Footprint) else (outcome.status.value, outcome.reason)
+    if place is None:
+        return (*key, why)
+    region, grid, factor = place.region, place.grid, place.factor
+    return (
+        *key,
+        why,
+        place.model,
+        region.name,
+        region.source,
+        grid.zone,
+        grid.intensity_g_per_kwh,
+        grid.source,
+        factor.set,
+        factor.id,
+        factor.match,
+        place.confidence.value,
+    )
+
+
+def new_profile(sighting: Sighting, call: Call, outcome: Outcome, place: Footprint | None, source: str) -> Profile:
+    """Return the profile of this call and all others with the same `profile_key`."""
+    count = adjusted_count_of(sighting)
+    who = (*_who(sighting, call, place), count)
+    where = (*_where(outcome, place), _UNVERIFIED, clean(source), _status(outcome))
+    tail = (count, None, _reason(outcome))
+    return Profile(who, where, tail, count, _template(who, where, tail))
+
+
+def adjusted_count_of(sighting: Sighting) -> float:
+    """Return how many calls a sighting stands for; what cannot be such a number counts as one."""
+    count = sighting.adjusted_count
+    return float(count) if 1.0 <= count < math.inf else 1.0
+
+
+def clean(text: str | None) -> str | None:
+    """Return a text that any database and any JSON takes: no NUL, no lone surrogate, not longer than 512 characters."""
+    if text is None or (text.isascii() and text.isprintable() and len(text) <= _MOST_CHARACTERS):
+        return text
+    whole = text[:_MOST_CHARACTERS].encode("utf-8", "replace").decode()
+    return whole.replace("\x00", "")
+
+
+def _who(sighting: Sighting, call: Call, place: Footprint | None) -> tuple[str | None, ...]:
+    who = sighting.attribution
+    normalised = place.model if place is not None else None
+    names = (who.service, who.environment, who.tenant, who.project, who.workload, who.user)
+    models = (call.provider, call.request_model, call.model, normalised, call.operation)
+    return tuple(clean(name) for name in (*names, *models))
+
+
+def _where(outcome: Outcome, place: Footprint | None) -> tuple[str | float | None, ...]:
+    if place is None:
+        return (None,) * 10
+    region, grid, factor = place.region, place.grid, place.factor
+    # Factor and confidence say how a number came about; a line without a number has neither.
+    known = isinstance(outcome, Footprint)
+    made = (factor.set, factor.id, factor.match, place.confidence.value, _DATA_TIERS[place.confidence])
+    intensity = grid.intensity_g_per_kwh
+    return (
+        clean(region.name),
+        clean(region.source),
+        clean(grid.zone),
+        float(intensity) if intensity is not None and math.isfinite(intensity) else None,
+        clean(grid.source),
+        *(clean(name) if known else None for name in made),
+    )
+
+
+def _status(outcome: Outcome) -> str:
+    return Status.ESTIMATED.value if isinstance(outcome, Footprint) else outcome.status.value
+
+
+def _reason(outcome: Outcome) -> str | None:
+    if isinstance(outcome, NotEstimated):
+        return clean(outcome.reason)
+    return clean("; ".join(outcome.notes)) if outcome.notes else None
+
+
+def _template(*runs: tuple[str | float | None, ...]) -> str:
+    who, where, tail = runs
+    constant: dict[str, str | float | None] = {"kind": "call"}
+    for first, run in (("service", who), ("region", where), ("adjusted_count", tail)):
+        start = INDEX[first]
+        constant |= {column.name: value for column, value in zip(COLUMNS[start:], run, strict=False)}
+    members = [_member(name, constant) for name in sorted(INDEX) if name != "hash"]
+    return "{" + "".join(members)[1:] + "}"
+
+
+def _member(name: str, constant: dict[str, str | float | None]) -> str:
+    if name in _FRAGMENTS:
+        return "%s"
+    if name in _IN_FRAGMENTS:
+        return ""
+    if name in _INTEGERS:
+        return f',"{name}":%s'
+    if name in _TEXTS or name in _REALS:
+        return f',"{name}":"%s"'
+    value = constant[name]
+    if value is None:
+        return ""
+    text = real_digits(value) if isinstance(value, float) else value
+    return f',"{name}":{json.dumps(text, ensure_ascii=False)}'.replace("%", "%%")
+
+
+def _response_member(response_id: str | None) -> str:
+    return "" if response_id is None else f',"response_id":{encode_basestring(response_id)}'
+
+
+def _water_members(water: Sequence[float | None]) -> str:
+    low, central, high = water
+    if low is None or central is None or high is None:
+        return ""
+    values = f',"water_liters_central":"{real_digits(central)}","water_liters_high":"{real_digits(high)}"'
+    return f'{values},"water_liters_low":"{real_digits(low)}"'
+
+
+def _claim_members(claim: Sequence[Any]) -> str:
+    energy_wh, co2e_grams, factor_set, factor_id, differs = claim
+    if differs is None:
+        return ""
+    members = f',"claim_differs":{differs}'
+    if co2e_grams is not None:
+        members += f',"claimed_co2e_grams":"{real_digits(co2e_grams)}"'
+    if energy_wh is not None:
+        members += f',"claimed_energy_wh":"{real_digits(energy_wh)}"'
+    if factor_id is not None:
+        members += f',"claimed_factor_id":{encode_basestring(factor_id)}'
+    if factor_set is not None:
+        members += f',"claimed_factor_set":{encode_basestring(factor_set)}'
+    return members

@@ -1,0 +1,188 @@
+"""Recording a batch of sightings: one transaction for observations, lines, reversals, roll-ups and cursor."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from otel_carbon.estimator import Estimator
+from otel_carbon.ledger import statements
+from otel_carbon.ledger.clock import next_time, utc_text, utc_text_of_nanoseconds
+from otel_carbon.ledger.counting import COUNTED, Candidate, Incumbent, SpanKey, candidate, choose, describe, span_key
+from otel_carbon.ledger.dialect import immediate
+from otel_carbon.ledger.lines import LineBuilder, reversal_row
+from otel_carbon.ledger.recorded import Recorded, Reversal
+from otel_carbon.ledger.rollup import hour_of, upsert_hourly_sql, upserts
+from otel_carbon.ledger.taken_back import reversal_of_line, reversal_of_span
+from otel_carbon.model import Call, Footprint, Mark, NotEstimated, Outcome, Sighting, Status, Usage
+
+__all__ = ["Recorder"]
+
+_Row = tuple[Any, ...]
+_Distinct = dict[SpanKey, tuple[Sighting, int]]
+_UPSERT_HOURLY = upsert_hourly_sql()
+_ONE_TOKEN = Usage(uncached_input_tokens=1)
+_NOT_KNOWN = NotEstimated(Status.UNKNOWN_MODEL, "the stage that marked the span knows no factor for this model")
+
+
+class Recorder:
+    """Records sightings through one connection. Not thread-safe."""
+
+    def __init__(self, connection: sqlite3.Connection, estimator: Estimator) -> None:
+        self._connection = connection
+        self._estimator = estimator
+        self._builder = LineBuilder()
+
+    def record(self, sightings: Sequence[Sighting], cursor: tuple[str, int] | None, source: str) -> Recorded:
+        """Record a batch in one transaction. Raises sqlite3.Error, and then nothing of it is recorded."""
+        spans, conflicts = _distinct(sightings)
+        connection = self._connection
+        with immediate(connection):
+            recorded_at = next_time(utc_text(datetime.now(UTC)), statements.last_recorded_at(connection))
+            known = statements.known_fingerprints(connection, spans)
+            fresh: list[Candidate] = []
+            for key, (sighting, fingerprint) in spans.items():
+                if key not in known:
+                    fresh.append(self._candidate(sighting, key, fingerprint))
+                elif known[key] != fingerprint:
+                    conflicts.append((key, sighting, fingerprint))
+            replaced = choose(fresh, statements.incumbents(connection, _responses(fresh)))
+            reversed_rows, rows = self._lines(fresh, replaced, recorded_at, source)
+            self._write(fresh, replaced, [*reversed_rows, *rows], recorded_at)
+            self._write_conflicts(conflicts, recorded_at)
+            if cursor is not None:
+                connection.execute(statements.MOVE_CURSOR, (*cursor, recorded_at))
+        reversals = (*map(reversal_of_line, reversed_rows), *_lost(fresh))
+        return _summary(len(sightings), fresh, len(conflicts), len(replaced), reversals)
+
+    def _candidate(self, sighting: Sighting, key: SpanKey, fingerprint: int) -> Candidate:
+        span = candidate(sighting, key, fingerprint)
+        call, mark = sighting.call, sighting.mark
+        if call is None:
+            return span
+        if mark is not None and mark.status is Status.DUPLICATE:
+            span.status = Status.DUPLICATE.value
+            return span
+        outcome = self._outcome(call, mark)
+        span.outcome = outcome
+        if isinstance(outcome, Footprint):
+            span.status, span.place = Status.ESTIMATED.value, outcome
+        else:
+            span.status, span.place = outcome.status.value, self._place(call)
+        return span
+
+    def _outcome(self, call: Call, mark: Mark | None) -> Outcome:
+        if mark is None:
+            return self._estimator.estimate(call)
+        if mark.status is Status.UNKNOWN_MODEL:
+            return _NOT_KNOWN
+        return self._estimator.recompute(call, mark)
+
+    def _place(self, call: Call) -> Footprint | None:
+        """Return a footprint that tells model, region and grid of a call that has none of its own."""
+        outcome = self._estimator.estimate(replace(call, usage=_ONE_TOKEN, usage_alternative=None, failed=False))
+        return outcome if isinstance(outcome, Footprint) else None
+
+    def _lines(
+        self, fresh: Sequence[Candidate], replaced: Sequence[Incumbent], recorded_at: str, source: str
+    ) -> tuple[list[_Row], list[_Row]]:
+        """Return the reversals and the new calls of this transaction, numbered without a gap."""
+        connection = self._connection
+        seq = statements.last_line_seq(connection)
+        reversed_rows: list[_Row] = []
+        for incumbent in replaced:
+            seq += 1
+            original = connection.execute("SELECT * FROM lines WHERE seq = ?", (incumbent.line_seq,)).fetchone()
+            reason = f"another span of the response {incumbent.response_id} counts"
+            reversed_rows.append(reversal_row(original, seq, recorded_at, reason))
+        rows: list[_Row] = []
+        for span in fresh:
+            outcome = span.outcome
+            if outcome is None or span.status not in COUNTED:
+                continue
+            seq += 1
+            span.line_seq = seq
+            head = (seq, recorded_at, _occurred_at(span.sighting, recorded_at), span.trace_id, span.span_id)
+            rows.append(self._builder.row(head, span.sighting, outcome, span.place, source))
+        return reversed_rows, rows
+
+    def _write(
+        self, fresh: Sequence[Candidate], replaced: Sequence[Incumbent], rows: Sequence[_Row], recorded_at: str
+    ) -> None:
+        connection = self._connection
+        spans: Counter[tuple[str, str, str]] = Counter()
+        observations: list[tuple[str | int | None, ...]] = []
+        for span in fresh:
+            occurred_at = _occurred_at(span.sighting, recorded_at)
+            observations.append(statements.observation(span, occurred_at, recorded_at))
+            spans[(hour_of(occurred_at), span.tenant, span.status)] += 1
+        for incumbent in replaced:
+            hour = hour_of(incumbent.occurred_at)
+            spans[(hour, incumbent.tenant, incumbent.status)] -= 1
+            spans[(hour, incumbent.tenant, Status.DUPLICATE.value)] += 1
+        connection.executemany(statements.INSERT_LINE, rows)
+        connection.executemany(statements.INSERT_OBSERVATION, observations)
+        changes = [(recorded_at, incumbent.observation_id) for incumbent in replaced]
+        connection.executemany(statements.MARK_DUPLICATE, changes)
+        connection.executemany(_UPSERT_HOURLY, upserts(rows))
+        connection.executemany(statements.UPSERT_SPANS, [(*key, count) for key, count in spans.items()])
+
+    def _write_conflicts(self, conflicts: Sequence[tuple[SpanKey, Sighting, int]], recorded_at: str) -> None:
+        self._connection.executemany(
+            statements.INSERT_CONFLICT,
+            [
+                (*key, _occurred_at(sighting, recorded_at), recorded_at, fingerprint, describe(sighting))
+                for key, sighting, fingerprint in conflicts
+            ],
+        )
+
+
+def _distinct(sightings: Sequence[Sighting]) -> tuple[_Distinct, list[tuple[SpanKey, Sighting, int]]]:
+    """Return the first sighting of each span with its fingerprint, and those that contradict it."""
+    spans: _Distinct = {}
+    conflicts: list[tuple[SpanKey, Sighting, int]] = []
+    for sighting in sightings:
+        key = span_key(sighting)
+        fingerprint = zlib.crc32(describe(sighting).encode("utf-8", "replace"))
+        first = spans.setdefault(key, (sighting, fingerprint))
+        if first[1] != fingerprint:
+            conflicts.append((key, sighting, fingerprint))
+    return spans, conflicts
+
+
+def _responses(fresh: Sequence[Candidate]) -> list[tuple[str, str]]:
+    return [(span.tenant, span.response_id) for span in fresh if span.response_id and span.status in COUNTED]
+
+
+def _occurred_at(sighting: Sighting, recorded_at: str) -> str:
+    """Return when a span began; where it does not say, when it ended, or when it was recorded."""
+    unix_nano = sighting.started_unix_nano or sighting.ended_unix_nano
+    return utc_text_of_nanoseconds(unix_nano) if unix_nano > 0 else recorded_at
+
+
+def _lost(fresh: Sequence[Candidate]) -> list[Reversal]:
+    """Return what stages have counted for spans that did not count here. A marked duplicate they left out, too."""
+    duplicates = [span for span in fresh if span.status == Status.DUPLICATE.value]
+    found = [reversal_of_span(span.sighting, span.outcome) for span in duplicates if span.outcome is not None]
+    return [reversal for reversal in found if reversal is not None]
+
+
+def _summary(
+    seen: int, fresh: Sequence[Candidate], conflicts: int, replaced: int, reversals: Sequence[Reversal | None]
+) -> Recorded:
+    statuses = Counter(span.status for span in fresh)
+    return Recorded(
+        counted=sum(statuses[status] for status in COUNTED),
+        duplicates=statuses[Status.DUPLICATE.value],
+        failed=statuses[Status.FAILED.value],
+        parents=statuses["parent"],
+        replayed=seen - len(fresh) - conflicts,
+        conflicts=conflicts,
+        replaced=replaced,
+        reversals=tuple(reversal for reversal in reversals if reversal is not None),
+    )

@@ -1,0 +1,134 @@
+"""The hourly roll-up: what it sums, by which dimensions, and how it is kept equal to the lines."""
+
+# ruff: noqa: S608 - names are constants of this package, values are parameters
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from otel_carbon.ledger.columns import COLUMN_NAMES, QUANTITIES, TOKENS, bounds_of
+
+__all__ = [
+    "DIMENSIONS",
+    "HOUR_SQL",
+    "SUMS",
+    "dimension_sql",
+    "hour_of",
+    "hourly_from_lines_sql",
+    "upsert_hourly_sql",
+    "upserts",
+]
+
+DIMENSIONS: dict[str, tuple[str, ...]] = {
+    "provider": ("provider",),
+    "model": ("normalised_model", "model", "request_model"),
+    "operation": ("operation",),
+    "service": ("service",),
+    "environment": ("environment",),
+    "tenant": ("tenant",),
+    "project": ("project",),
+    "workload": ("workload",),
+    "region": ("region",),
+    "zone": ("grid_zone",),
+    "confidence": ("confidence",),
+    "source": ("source",),
+    "factor_set": ("factor_set",),
+    "grid_source": ("grid_source",),
+    "status": ("status",),
+}
+"""Dimension of the roll-up -> the columns of a line it comes from; the first that is known."""
+
+SUMS = ("calls", *TOKENS, *(name for quantity in QUANTITIES for name in bounds_of(quantity)))
+"""Columns that the roll-up adds up. A sum is NULL where no line has a value."""
+
+_COUNTS = ("counted", "sampled_calls")
+"""`counted`: lines, reversals negative. `sampled_calls`: those of them that stand for more than one call."""
+
+_HOUR_CHARACTERS = 13  # 2026-11-23T20, which is stored as 2026-11-23T20:00Z
+_HOUR_END = ":00Z"
+HOUR_SQL = f"substr(occurred_at, 1, {_HOUR_CHARACTERS}) || '{_HOUR_END}'"
+"""SQL expression over a table with `occurred_at` that gives the hour as the roll-ups store it."""
+
+_INDEX = {name: index for index, name in enumerate(COLUMN_NAMES)}
+_OCCURRED_AT = _INDEX["occurred_at"]
+_ADJUSTED_COUNT = _INDEX["adjusted_count"]
+_REVERSES_SEQ = _INDEX["reverses_seq"]
+_DIMENSION_INDEXES = tuple(tuple(_INDEX[name] for name in names) for names in DIMENSIONS.values())
+_FIRST_SUM, _LAST_SUM = _INDEX["calls"], _INDEX["water_liters_high"] + 1
+
+
+def dimension_sql(name: str) -> str:
+    """Return the SQL expression over `lines` that gives a dimension as the roll-up stores it ('' for unknown)."""
+    columns = ", ".join(DIMENSIONS[name])
+    return f"COALESCE({columns}, '')"
+
+
+def hour_of(occurred_at: str) -> str:
+    """Return the hour that a time belongs to, as the roll-ups store it."""
+    return occurred_at[:_HOUR_CHARACTERS] + _HOUR_END
+
+
+def hourly_from_lines_sql() -> str:
+    """Return the query over all lines that gives exactly what `hourly` must hold."""
+    dimensions = ", ".join(f"{dimension_sql(name)} AS {name}" for name in DIMENSIONS)
+    sign = "CASE WHEN reverses_seq IS NULL THEN 1 ELSE -1 END"
+    sums = ", ".join(f"SUM({name}) AS {name}" for name in SUMS)
+    keys = ", ".join(str(number + 2) for number in range(len(DIMENSIONS)))
+    return (
+        f"SELECT {HOUR_SQL} AS hour, {dimensions}, SUM({sign}) AS counted,"
+        f" SUM(CASE WHEN adjusted_count = 1 THEN 0 ELSE {sign} END) AS sampled_calls, {sums}"
+        f" FROM lines GROUP BY 1, {keys}"
+    )
+
+
+def upsert_hourly_sql() -> str:
+    """Return the statement that adds one group of new lines to the roll-up."""
+    keys = ("hour", *DIMENSIONS)
+    columns = (*keys, *_COUNTS, *SUMS)
+    added = [f"{name} = hourly.{name} + excluded.{name}" for name in (*_COUNTS, "calls")]
+    added += [
+        f"{name} = CASE WHEN excluded.{name} IS NULL THEN hourly.{name}"
+        f" ELSE COALESCE(hourly.{name}, 0) + excluded.{name} END"
+        for name in SUMS
+        if name != "calls"
+    ]
+    return (
+        f"INSERT INTO hourly ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+        f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {', '.join(added)}"
+    )
+
+
+def upserts(rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Return the parameters of `upsert_hourly_sql` for these new lines, one tuple per group."""
+    groups: dict[tuple[str, ...], list[Sequence[Any]]] = {}
+    for row in rows:
+        groups.setdefault(_key(row), []).append(row)
+    return [(*key, *_counts(group), *_sums(group)) for key, group in groups.items()]
+
+
+def _key(row: Sequence[Any]) -> tuple[str, ...]:
+    return (
+        hour_of(row[_OCCURRED_AT]),
+        *[next((row[i] for i in indexes if row[i] is not None), "") for indexes in _DIMENSION_INDEXES],
+    )
+
+
+def _counts(group: Sequence[Sequence[Any]]) -> tuple[int, int]:
+    counted = sampled = 0
+    for row in group:
+        sign = 1 if row[_REVERSES_SEQ] is None else -1
+        counted += sign
+        sampled += 0 if row[_ADJUSTED_COUNT] == 1.0 else sign
+    return counted, sampled
+
+
+def _sums(group: Sequence[Sequence[Any]]) -> list[float | None]:
+    return [_sum(values) for values in zip(*(row[_FIRST_SUM:_LAST_SUM] for row in group), strict=True)]
+
+
+def _sum(values: tuple[float | None, ...]) -> float | None:
+    if None not in values:
+        return sum(values)  # type: ignore[arg-type]  # mypy does not narrow the elements of a tuple
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
