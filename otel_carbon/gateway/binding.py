@@ -40,9 +40,9 @@ def bind(config: type[Any], raw: Any, path: str, problems: Problems) -> Any:
     values: dict[str, Any] = {}
     for name in (name for name in fields if name in raw):
         try:
-            values[name] = _value(hints[name], raw[name], f"{path}.{name}", problems)
+            values[name] = _value(hints[name], raw[name], f"{path}::{name}", problems)
         except _Wrong as wrong:
-            problems.add(f"{path}.{name}", str(wrong))
+            problems.add(f"{path}::{name}", str(wrong))
             complete = False
     if not complete or _UNUSABLE in values.values():
         return None
@@ -57,10 +57,10 @@ def _known_and_complete(
 ) -> bool:
     unknown = [key for key in raw if key not in fields]
     for key in unknown:
-        problems.add(f"{path}.{key}", f"unknown key; {suggestion(str(key), fields)}")
+        problems.add(f"{path}::{key}", f"unknown key; {suggestion(str(key), fields)}")
     missing = [name for name, field in fields.items() if name not in raw and _is_required(field)]
     for name in missing:
-        problems.add(f"{path}.{name}", "is missing; it has no default")
+        problems.add(f"{path}::{name}", "is missing; it has no default")
     return not unknown and not missing
 
 
@@ -72,7 +72,7 @@ def _instance(config: type[Any], values: dict[str, Any], path: str, problems: Pr
     try:
         return config(**values)
     except (ConfigError, ValueError) as error:
-        problems.add(path, str(error))
+        problems.add_error(path, error)
         return None
 
 
@@ -107,7 +107,7 @@ def _container(kind: Any, raw: Any, path: str, problems: Problems) -> Any:
     if issubclass(origin, Mapping):
         if not isinstance(raw, dict):
             raise _Wrong(f"must be a map of keys, not {_shown(raw)}")
-        found = {str(key): _value(arguments[1], value, f"{path}.{key}", problems) for key, value in raw.items()}
+        found = {str(key): _value(arguments[1], value, f"{path}::{key}", problems) for key, value in raw.items()}
         return _UNUSABLE if _UNUSABLE in found.values() else found
     if not isinstance(raw, list):
         raise _Wrong(f"must be a list, not {_shown(raw)}")

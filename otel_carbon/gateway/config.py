@@ -10,6 +10,7 @@ from typing import Any
 from otel_carbon.errors import ConfigError
 from otel_carbon.gateway.binding import bind
 from otel_carbon.gateway.components import Catalogue
+from otel_carbon.gateway.overrides import NO_OVERRIDES, Overrides, overridden
 from otel_carbon.gateway.problems import Problems, suggestion
 from otel_carbon.gateway.service_config import ServiceConfig
 from otel_carbon.gateway.topology import check_pipelines
@@ -43,7 +44,9 @@ class GatewayConfig:
     warnings: tuple[str, ...] = ()
 
 
-def read_config(path: Path, environ: Mapping[str, str], catalogue: Catalogue) -> GatewayConfig:
+def read_config(
+    path: Path, environ: Mapping[str, str], catalogue: Catalogue, overrides: Overrides = NO_OVERRIDES
+) -> GatewayConfig:
     """Return the config in a file.
 
     Raises:
@@ -53,10 +56,17 @@ def read_config(path: Path, environ: Mapping[str, str], catalogue: Catalogue) ->
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
-    return parse_config(text, environ, catalogue, source=str(path))
+    return parse_config(text, environ, catalogue, source=str(path), overrides=overrides)
 
 
-def parse_config(text: str, environ: Mapping[str, str], catalogue: Catalogue, *, source: str) -> GatewayConfig:
+def parse_config(
+    text: str,
+    environ: Mapping[str, str],
+    catalogue: Catalogue,
+    *,
+    source: str,
+    overrides: Overrides = NO_OVERRIDES,
+) -> GatewayConfig:
     """Return the config that a YAML text says.
 
     Raises:
@@ -67,7 +77,7 @@ def parse_config(text: str, environ: Mapping[str, str], catalogue: Catalogue, *,
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from error
     problems = Problems()
-    config = _Reader(catalogue, problems).read(substitute(raw, environ, "", problems))
+    config = _Reader(catalogue, problems).read(overridden(substitute(raw, environ, "", problems), overrides))
     problems.raise_if_any(source)
     assert config is not None
     return config
@@ -98,13 +108,13 @@ class _Reader:
         known = {*_SECTIONS, "service"}
         for section in raw:
             if section == "extensions":
-                self._problems.add("extensions", "is not supported; health is served by service.web, at /healthz")
+                self._problems.add("extensions", "is not supported; health is served by service::web, at /healthz")
             elif section not in known:
                 self._problems.add(str(section), f"unknown section; {suggestion(str(section), known)}")
 
     def _service(self, raw: Any) -> ServiceConfig | None:
         if isinstance(raw, dict) and "extensions" in raw:
-            self._problems.add("service.extensions", "is not supported; health is served by service.web, at /healthz")
+            self._problems.add("service::extensions", "is not supported; health is served by service::web, at /healthz")
             raw = {key: value for key, value in raw.items() if key != "extensions"}
         bound = bind(ServiceConfig, raw, "service", self._problems)
         return bound if isinstance(bound, ServiceConfig) else None
@@ -117,7 +127,7 @@ class _Reader:
         return {id_: component for id_, component in found.items() if component is not None}
 
     def _component(self, section: str, id_: str, raw: Any) -> ComponentConfig | None:
-        kind, path = _SECTIONS[section], f"{section}.{id_}"
+        kind, path = _SECTIONS[section], f"{section}::{id_}"
         type_, slash, name = id_.partition("/")
         factory = self._catalogue.find(kind, type_)
         if factory is None:

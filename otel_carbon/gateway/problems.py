@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from otel_carbon.errors import ConfigError
 
 __all__ = ["Problems", "suggestion"]
+
+_KEYS = re.compile(r"([a-z0-9_]+(?:::[A-Za-z0-9_]+)*): ")
 
 
 class Problems:
@@ -19,6 +22,14 @@ class Problems:
     def add(self, path: str, message: str) -> None:
         """Note a problem at a YAML path; an empty path is the whole file."""
         self._found.append(f"{path}: {message}" if path else message)
+
+    def add_error(self, path: str, error: Exception) -> None:
+        """Note an error of the part at a YAML path. Where the message begins with a key of the part, it is joined."""
+        found = _KEYS.match(str(error))
+        if found is None:
+            self.add(path, str(error))
+        else:
+            self.add(_joined(path.split("::"), found[1].split("::")), str(error)[found.end() :])
 
     def raise_if_any(self, source: str) -> None:
         """Raise ConfigError with all of them, if there are any."""
@@ -36,3 +47,9 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean '{close[0]}'?"
     return f"known: {', '.join(names)}" if names else "none is known here"
+
+
+def _joined(path: list[str], keys: list[str]) -> str:
+    """Return the path with the keys after it; what ends the one and begins the other stands once."""
+    overlap = next(n for n in range(len(keys), -1, -1) if path[len(path) - n :] == keys[:n])
+    return "::".join([*path, *keys[overlap:]])

@@ -18,7 +18,7 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class JournalConfig:
-    """`service.journal`: how much may wait to be delivered, and whether an acknowledgement outlives a power cut.
+    """`service::journal`: how much may wait to be delivered, and whether an acknowledgement outlives a power cut.
 
     Raises:
         ConfigError: the size is not positive.
@@ -35,7 +35,7 @@ class JournalConfig:
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """`service.web`: where health, metrics, report and status page are served; null is off.
+    """`service::web`: where health, metrics, report and status page are served; null is off.
 
     Raises:
         ConfigError: the endpoint is not host:port.
@@ -51,14 +51,14 @@ class WebConfig:
 
 @dataclass(frozen=True, slots=True)
 class LogsConfig:
-    """`service.telemetry.logs`: the gateway's own log, on stderr."""
+    """`service::telemetry::logs`: the gateway's own log, on stderr."""
 
     level: Literal["debug", "info", "warn", "error"] = "info"
 
 
 @dataclass(frozen=True, slots=True)
 class TelemetryConfig:
-    """`service.telemetry`: what the gateway tells about itself."""
+    """`service::telemetry`: what the gateway tells about itself."""
 
     logs: LogsConfig = field(default_factory=LogsConfig)
 

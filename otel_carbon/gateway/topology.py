@@ -21,7 +21,7 @@ _NAME = re.compile(r"[^\s/]+")
 
 @dataclass(frozen=True, slots=True)
 class PipelineConfig:
-    """`service.pipelines.<signal>[/name]`: component ids; a connector may be either end."""
+    """`service::pipelines::<signal>[/name]`: component ids; a connector may be either end."""
 
     receivers: tuple[str, ...]
     exporters: tuple[str, ...]
@@ -39,17 +39,17 @@ def pipeline_signal(pipeline_id: str) -> Signal | None:
 def check_pipelines(pipelines: Mapping[str, PipelineConfig], wiring: Wiring, problems: Problems) -> list[str]:
     """Note what is wrong with the pipelines; return warnings about what is only odd."""
     if not pipelines:
-        problems.add("service.pipelines", "has no pipeline; name at least one, as `traces`")
+        problems.add("service::pipelines", "has no pipeline; name at least one, as `traces`")
     _check_ids_are_unique(wiring, problems)
     for pipeline_id, pipeline in pipelines.items():
-        path = f"service.pipelines.{pipeline_id}"
+        path = f"service::pipelines::{pipeline_id}"
         signal = pipeline_signal(pipeline_id)
         if signal is None:
             problems.add(path, "must be named traces, metrics or logs, with a name after a slash for a second one")
             continue
-        _check_end(f"{path}.receivers", pipeline.receivers, signal, wiring, problems)
-        _check_ids(f"{path}.processors", pipeline.processors, wiring[Kind.PROCESSOR], signal, problems)
-        _check_end(f"{path}.exporters", pipeline.exporters, signal, wiring, problems)
+        _check_end(f"{path}::receivers", pipeline.receivers, signal, wiring, problems)
+        _check_ids(f"{path}::processors", pipeline.processors, wiring[Kind.PROCESSOR], signal, problems)
+        _check_end(f"{path}::exporters", pipeline.exporters, signal, wiring, problems)
     _check_connectors(pipelines, wiring[Kind.CONNECTOR], problems)
     return _unused(pipelines, wiring)
 
@@ -57,7 +57,7 @@ def check_pipelines(pipelines: Mapping[str, PipelineConfig], wiring: Wiring, pro
 def _check_ids_are_unique(wiring: Wiring, problems: Problems) -> None:
     for end in (Kind.RECEIVER, Kind.EXPORTER):
         for id_ in wiring[end].keys() & wiring[Kind.CONNECTOR].keys():
-            problems.add(f"connectors.{id_}", f"there is {end} of the same name; give one of them a name: {id_}/main")
+            problems.add(f"connectors::{id_}", f"there is {end} of the same name; give one of them a name: {id_}/main")
 
 
 def _check_end(path: str, ids: tuple[str, ...], signal: Signal, wiring: Wiring, problems: Problems) -> None:
@@ -70,7 +70,7 @@ def _check_end(path: str, ids: tuple[str, ...], signal: Signal, wiring: Wiring, 
 def _check_ids(
     path: str, ids: tuple[str, ...], known: Mapping[str, Factory[Any]], signal: Signal, problems: Problems
 ) -> None:
-    section = path.rpartition(".")[2]
+    section = path.rpartition("::")[2]
     for index, id_ in enumerate(ids):
         if id_ in ids[:index]:
             problems.add(path, f"'{id_}' stands twice")
@@ -93,11 +93,11 @@ def _check_connectors(
         if len(ends) == 1:
             other = "receivers" if ends == ["exporters"] else "exporters"
             problems.add(
-                f"connectors.{id_}", f"is only among the {ends[0]}; it must be among the {other} of a pipeline too"
+                f"connectors::{id_}", f"is only among the {ends[0]}; it must be among the {other} of a pipeline too"
             )
     circle = _circle(pipelines, connectors)
     if circle:
-        problems.add("service.pipelines", f"go in a circle: {' -> '.join(circle)}; take one connector out")
+        problems.add("service::pipelines", f"go in a circle: {' -> '.join(circle)}; take one connector out")
 
 
 def _circle(pipelines: Mapping[str, PipelineConfig], connectors: Mapping[str, Factory[Any]]) -> list[str]:
@@ -128,7 +128,7 @@ def _path(at: str, goal: str, follows: Mapping[str, list[str]], walked: list[str
 def _unused(pipelines: Mapping[str, PipelineConfig], wiring: Wiring) -> list[str]:
     used = {id_ for p in pipelines.values() for id_ in (*p.receivers, *p.processors, *p.exporters)}
     return [
-        f"{kind}s.{id_}: is configured but in no pipeline, so it is not started"
+        f"{kind}s::{id_}: is configured but in no pipeline, so it is not started"
         for kind, group in wiring.items()
         for id_ in group
         if id_ not in used

@@ -43,7 +43,7 @@ def substitute(raw: Any, environ: Mapping[str, str], path: str, problems: Proble
     """Return the value with every `${env:NAME}`, `${env:NAME:-default}` and `$$` in its texts replaced."""
     if isinstance(raw, dict):
         return {
-            key: substitute(value, environ, f"{path}.{key}" if path else str(key), problems)
+            key: substitute(value, environ, f"{path}::{key}" if path else str(key), problems)
             for key, value in raw.items()
         }
     if isinstance(raw, list):

@@ -127,21 +127,24 @@ class Journal:
             self._writer.put(append)
         return append.done
 
+    def recent(self, cursor: str, limits: ReadLimits = _LIMITS) -> list[JournalEntry] | None:
+        """Return what follows the cursor, in order and without touching the disk; None when it is only there."""
+        with self._lock:
+            if not self._cursors.has_unread(cursor):
+                return []
+            return self._tail.after(self._cursors.position(cursor), self._cursors.pipelines(cursor), limits)
+
     def read(self, cursor: str, limits: ReadLimits = _LIMITS) -> list[JournalEntry]:
         """Return what follows the cursor, in order; nothing moves until `advance`.
 
         Raises:
             StorageError: the file cannot be read.
         """
-        with self._lock:
-            if not self._cursors.has_unread(cursor):
-                return []
-            position, pipelines = self._cursors.position(cursor), self._cursors.pipelines(cursor)
-            found = self._tail.after(position, pipelines, limits)
+        found = self.recent(cursor, limits)
         if found is not None:
             return found
         with self._reading:
-            return self._reader.read(position, pipelines, limits)
+            return self._reader.read(self._cursors.position(cursor), self._cursors.pipelines(cursor), limits)
 
     def advance(self, cursor: str, position: int) -> None:
         """Say that the reader of a cursor has everything through `position`."""
@@ -151,14 +154,18 @@ class Journal:
         if wake:
             self._writer.wake()
 
+    def has_unread(self, cursor: str) -> bool:
+        """Return whether a cursor has anything left to deliver."""
+        return self._cursors.has_unread(cursor)
+
+    def position(self, cursor: str) -> int:
+        """Return the last position that the reader of a cursor has."""
+        return self._cursors.position(cursor)
+
     def backlog(self, cursor: str) -> Backlog:
         """Return what a cursor still has to deliver."""
-        with self._lock:
-            position, pipelines = self._cursors.position(cursor), self._cursors.pipelines(cursor)
-            if not self._cursors.has_unread(cursor):
-                return Backlog(0, 0, 0)
         with self._reading:
-            return self._reader.backlog(position, pipelines)
+            return self._reader.backlog(self._cursors.position(cursor), self._cursors.pipelines(cursor))
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call `listener`, from the writer's thread, whenever there are new entries."""
@@ -202,8 +209,8 @@ class Journal:
             self._account(rows, freed)
         for position, append in enumerate(batch, first):
             append.done.set_result(position)
-        if rows:
-            self._notify()
+        for listener in self._listeners if rows else ():
+            listener()
         return True
 
     def _account(self, rows: list[Row], freed: int) -> None:
@@ -244,7 +251,3 @@ class Journal:
             for pipeline, position in newest.items():
                 if self._cursors.is_read(pipeline):
                     self._cursors.appended(pipeline, position)
-
-    def _notify(self) -> None:
-        for listener in self._listeners:
-            listener()

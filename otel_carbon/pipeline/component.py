@@ -138,6 +138,8 @@ class Settings:
     | `tally` | `otel_carbon.pipeline.tally.Tally`, the sums behind the carbon metrics |
     | `data_dir` | `pathlib.Path` of the data directory |
     | `journal_id` | `str`, changes when the journal file is a new one; part of the name of a cursor kept elsewhere |
+    | `estimator` | for exporters: the `Estimator` of the `carbon` processor in front of them, when there is one |
+    | `reader` | for exporters: the `SpanReader` of that processor |
     | `has_room` | `Callable[[], bool]`, False while the journal is full or cannot be written: refuse before reading |
     """
 

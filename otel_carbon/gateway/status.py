@@ -1,0 +1,78 @@
+"""What can be seen of a running gateway: gauges, readiness, the state of every pipeline and cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from otel_carbon.gateway.config import GatewayConfig
+from otel_carbon.gateway.delivery import Delivery
+from otel_carbon.gateway.graph import Graph
+from otel_carbon.gateway.telemetry import Labels, SelfMetrics
+from otel_carbon.journal import Journal
+
+__all__ = ["describe", "register_gauges", "unready_reason"]
+
+
+def unready_reason(journal: Journal) -> str | None:
+    """Return why the gateway should get no traffic now; None when it should."""
+    if journal.failure is not None:
+        return f"the journal cannot be written: {journal.failure}"
+    if not journal.has_room():
+        return f"the journal is full: {journal.live_bytes} of {journal.max_bytes} bytes wait to be delivered"
+    return None
+
+
+def register_gauges(telemetry: SelfMetrics, journal: Journal, deliveries: Sequence[Delivery]) -> None:
+    """Let the gateway's metrics show journal and cursors. A queue is what waits in the journal for one exporter."""
+    telemetry.gauge("journal_size", lambda: {(): float(journal.live_bytes)})
+    telemetry.gauge(
+        "exporter_queue_size",
+        lambda: {_labels(one): float(journal.backlog(one.route.cursor).bytes) for one in deliveries},
+    )
+    telemetry.gauge("exporter_queue_capacity", lambda: {_labels(one): float(journal.max_bytes) for one in deliveries})
+    telemetry.gauge(
+        "exporter_in_flight_requests", lambda: {_labels(one): float(one.state.in_flight) for one in deliveries}
+    )
+
+
+def describe(graph: Graph, config: GatewayConfig, journal: Journal, deliveries: Sequence[Delivery]) -> dict[str, Any]:
+    """Return the state of everything as plain values. Reads the journal, so not for the event loop."""
+    return {
+        "pipelines": {
+            id_: {
+                "receivers": list(pipeline.receivers),
+                "processors": list(pipeline.processors),
+                "exporters": list(pipeline.exporters),
+            }
+            for id_, pipeline in config.service.pipelines.items()
+        },
+        "receivers": {id_: dict(receiver.endpoints) for id_, receiver in graph.receivers.items()},
+        "journal": {
+            "id": journal.id,
+            "head": journal.head,
+            "live_bytes": journal.live_bytes,
+            "max_bytes": journal.max_bytes,
+            "failure": journal.failure,
+        },
+        "cursors": {one.route.cursor: _cursor(journal, one) for one in deliveries},
+    }
+
+
+def _cursor(journal: Journal, delivery: Delivery) -> dict[str, Any]:
+    backlog = journal.backlog(delivery.route.cursor)
+    since = delivery.state.failing_since_unix_s
+    return {
+        "exporter": delivery.route.exporter_id,
+        "signal": delivery.route.signal.value,
+        "position": journal.position(delivery.route.cursor),
+        "waiting": {"payloads": backlog.payloads, "items": backlog.items, "bytes": backlog.bytes},
+        "in_flight": delivery.state.in_flight,
+        "last_error": delivery.state.last_error,
+        "failing_since": datetime.fromtimestamp(since, UTC).isoformat() if since is not None else None,
+    }
+
+
+def _labels(delivery: Delivery) -> Labels:
+    return (("data_type", delivery.route.signal.value), ("exporter", delivery.route.exporter_id))

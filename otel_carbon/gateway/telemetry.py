@@ -1,0 +1,124 @@
+"""The gateway's own metrics, under the Collector's names with the prefix `otelcarbon_`."""
+
+from __future__ import annotations
+
+import os
+import resource
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+__all__ = ["Family", "SelfMetrics", "exposition"]
+
+Labels = tuple[tuple[str, str], ...]
+
+_PREFIX = "otelcarbon_"
+_HELP: Mapping[str, str] = MappingProxyType(
+    {
+        "receiver_accepted": "Items that were acknowledged: they are on disk.",
+        "receiver_refused": "Items that were not taken; the sender still has them.",
+        "receiver_failed": "Items that were lost to an error in the gateway.",
+        "receiver_requests": "Requests by outcome.",
+        "processor_incoming_items": "Items that came into a processor.",
+        "processor_outgoing_items": "Items that left a processor.",
+        "exporter_sent": "Items that a destination took.",
+        "exporter_send_failed": "Items that a destination will never take.",
+        "exporter_queue_size": "Bytes that wait in the journal for an exporter.",
+        "exporter_queue_capacity": "Bytes that the journal holds at most.",
+        "exporter_in_flight_requests": "Deliveries that are on their way.",
+        "journal_size": "Bytes that somebody still has to get.",
+        "process_uptime": "Seconds since the start.",
+        "process_cpu_seconds": "CPU time of the process, user and system.",
+        "process_memory_rss": "Resident memory in bytes.",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """All values of one metric."""
+
+    name: str
+    type: str
+    """`counter` or `gauge`."""
+    values: Mapping[Labels, float]
+
+
+class SelfMetrics:
+    """Counters that components add to, and gauges that are asked when somebody looks. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counters: dict[str, dict[Labels, float]] = {}
+        self._gauges: dict[str, Callable[[], Mapping[Labels, float]]] = {}
+        self._started_s = time.monotonic()
+
+    def count(self, name: str, value: float = 1.0, **labels: str) -> None:
+        """Add to a counter."""
+        key = tuple(sorted(labels.items()))
+        with self._lock:
+            values = self._counters.setdefault(name, {})
+            values[key] = values.get(key, 0.0) + value
+
+    def gauge(self, name: str, read: Callable[[], Mapping[Labels, float]]) -> None:
+        """Register a gauge. `read` may be called from any thread."""
+        self._gauges[name] = read
+
+    def value(self, name: str, **labels: str) -> float:
+        """Return what has been counted under exactly these labels."""
+        with self._lock:
+            return self._counters.get(name, {}).get(tuple(sorted(labels.items())), 0.0)
+
+    def families(self) -> list[Family]:
+        """Return everything, by name."""
+        with self._lock:
+            found = [Family(name, "counter", dict(values)) for name, values in self._counters.items()]
+        found += [Family(name, "gauge", read()) for name, read in self._gauges.items()]
+        return sorted([*found, *self._process()], key=lambda family: family.name)
+
+    def _process(self) -> Iterable[Family]:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        yield Family("process_uptime", "counter", {(): time.monotonic() - self._started_s})
+        yield Family("process_cpu_seconds", "counter", {(): usage.ru_utime + usage.ru_stime})
+        memory_bytes = _resident_bytes()
+        if memory_bytes is not None:
+            yield Family("process_memory_rss", "gauge", {(): memory_bytes})
+
+
+def exposition(families: Iterable[Family]) -> str:
+    """Return the metrics in the Prometheus text format 0.0.4.
+
+    Names stand as they are, without `_total`, as those of the Collector do: a dashboard for it needs one replacement.
+    """
+    lines: list[str] = []
+    for family in families:
+        name = f"{_PREFIX}{family.name}"
+        lines += [f"# HELP {name} {_help(family.name)}", f"# TYPE {name} {family.type}"]
+        lines += [f"{name}{_labels(labels)} {value!r}" for labels, value in sorted(family.values.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _help(name: str) -> str:
+    found = [text for prefix, text in _HELP.items() if name.startswith(prefix)]
+    return found[0] if found else name.replace("_", " ")
+
+
+def _labels(labels: Labels) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{key}="{_escaped(value)}"' for key, value in labels) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _resident_bytes() -> float | None:
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:  # no /proc here
+        return None
+    return float(pages * os.sysconf("SC_PAGE_SIZE"))
