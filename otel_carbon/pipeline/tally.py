@@ -39,7 +39,7 @@ OVERFLOW: AttributeSet = (("otel.metric.overflow", "true"),)
 
 _Dimensions = tuple[str | None, ...]
 _ESTIMATED = Status.ESTIMATED.value
-_DUPLICATE = Status.DUPLICATE.value
+_WITH_TOKENS = frozenset({_ESTIMATED, Status.UNKNOWN_MODEL.value})
 _TOKEN_KINDS = ("cache_read", "cache_write", "reasoning", "uncached_input", "visible_output")
 
 
@@ -73,7 +73,7 @@ class Tally:
         status = _ESTIMATED if isinstance(outcome, Footprint) else outcome.status.value
         with self._lock:
             self._count_span((status, call.provider))
-            if status == _DUPLICATE:
+            if status not in _WITH_TOKENS:
                 return
             sums = self._sums(_quantity_dimensions(call, outcome))
             if isinstance(outcome, Footprint):

@@ -18,8 +18,9 @@ from opentelemetry.sdk.trace import SpanProcessor
 from otel_carbon.errors import ConfigError
 from otel_carbon.estimator import Estimator, EstimatorSettings, settings_from_environment
 from otel_carbon.factors import FactorTables
+from otel_carbon.processors.enrichment import SightingWriter
 from otel_carbon.processors.sampler import KeepGenAI
-from otel_carbon.processors.span_processor import CarbonSpanProcessor, SightingWriter
+from otel_carbon.processors.span_processor import CarbonSpanProcessor
 
 __all__ = ["ENABLED", "LEDGER", "METRICS", "install", "is_enabled"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult, TraceIdRatioBased
@@ -11,7 +12,9 @@ from opentelemetry.trace.span import TraceState
 from opentelemetry.util.types import Attributes
 
 from otel_carbon.errors import ConfigError
-from otel_carbon.spans import SpanReader
+
+if TYPE_CHECKING:
+    from otel_carbon.spans import SpanReader
 
 __all__ = ["KeepGenAI", "keep_genai"]
 
@@ -30,6 +33,8 @@ class KeepGenAI(Sampler):
     """
 
     def __init__(self, inner: Sampler, *, reader: SpanReader | None = None) -> None:
+        from otel_carbon.spans import SpanReader  # noqa: PLC0415 - importing this module stays cheap without it
+
         self._inner = inner
         self._reader = reader or SpanReader.bundled()
 

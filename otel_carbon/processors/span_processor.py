@@ -3,47 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from otel_carbon.errors import MissingExtraError
-from otel_carbon.estimator import Estimator
-from otel_carbon.factors import FactorTables
-from otel_carbon.model import Call, Footprint, NotEstimated, Outcome, Sighting, Status
 from otel_carbon.processors.attributes import attribute_values, write_attributes
-from otel_carbon.processors.duplicates import AnsweredCalls
-from otel_carbon.processors.ended_span import baggage_attributes, calls_stood_for, read_span, sighting_of
-from otel_carbon.processors.meter import CarbonMeter
 from otel_carbon.semconv.carbon import OTEL_CARBON_STATUS
-from otel_carbon.spans import SpanReader, mark_attributes, read_mark
 
-__all__ = ["CarbonSpanProcessor", "SightingWriter"]
+if TYPE_CHECKING:
+    from otel_carbon.estimator import Estimator
+    from otel_carbon.processors.enrichment import SightingWriter
+    from otel_carbon.spans import SpanReader
+
+__all__ = ["CarbonSpanProcessor"]
 
 _log = logging.getLogger(__name__)
 
-_DUPLICATE = NotEstimated(Status.DUPLICATE, "another span of this process counted the same answer")
 _MOST_HANDLED = 4096
-
-
-class SightingWriter(Protocol):
-    """What an in-app ledger is written through, off the application's threads."""
-
-    def submit(self, sighting: Sighting) -> bool:
-        """Take a sighting without blocking or raising. Returns False when it had to be left out."""
-        ...
-
-    def flush(self, timeout_s: float) -> bool:
-        """Wait until everything taken is in the ledger. Returns False when the time was not enough."""
-        ...
-
-    def close(self) -> None:
-        """Write what is left, and stop."""
-        ...
 
 
 class CarbonSpanProcessor(SpanProcessor):
@@ -78,13 +57,13 @@ class CarbonSpanProcessor(SpanProcessor):
         metrics: bool | Literal["histogram"] = True,
         every_call_seen: bool = False,
     ) -> None:
-        self._estimator = estimator or Estimator(FactorTables.bundled())
-        self._reader = reader or SpanReader.bundled()
-        self._markers = self._reader.markers
-        self._meter = CarbonMeter(meter_provider, histogram=metrics == "histogram") if metrics else None
-        self._ledger = _writer(ledger, self._estimator)
-        self._every_call_seen = every_call_seen
-        self._answered = AnsweredCalls()
+        # What works on spans takes longer to import than the SDK's own part, so it is loaded with the first processor.
+        from otel_carbon.processors.enrichment import Enrichment  # noqa: PLC0415 - see above
+
+        self._enrichment = Enrichment(
+            estimator, reader, ledger, meter_provider, metrics=metrics, every_call_seen=every_call_seen
+        )
+        self._markers = self._enrichment.markers
         self._handled: dict[int, dict[str, str | float] | None] = {}
         self._warned: set[type[Exception]] = set()
         self._active = True
@@ -99,7 +78,7 @@ class CarbonSpanProcessor(SpanProcessor):
             if not values.keys().isdisjoint(self._markers) and self._active:
                 if len(self._handled) >= _MOST_HANDLED:  # only a processor that raised can leave any behind
                     self._handled.clear()
-                self._handled[_span_id(span)] = self._take(span, values)
+                self._handled[_span_id(span)] = self._enrichment.take(span, values)
         except Exception as error:  # noqa: BLE001 - it would reach the application's own code
             self._warn_once(error)
 
@@ -111,7 +90,7 @@ class CarbonSpanProcessor(SpanProcessor):
                 return
             span_id = _span_id(span)
             if span_id not in self._handled:
-                self._take(span, values)
+                self._enrichment.take(span, values)
                 return
             written = self._handled.pop(span_id)
             if written is not None and OTEL_CARBON_STATUS not in values:
@@ -122,8 +101,7 @@ class CarbonSpanProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Wait for the ledger, and return True: older SDKs flush no processor behind one that does not."""
         try:
-            if self._ledger is not None:
-                self._ledger.flush(timeout_millis / 1000.0)
+            self._enrichment.flush(timeout_millis / 1000.0)
         except Exception as error:  # noqa: BLE001 - it would reach the application's own code
             self._warn_once(error)
         return True
@@ -134,8 +112,7 @@ class CarbonSpanProcessor(SpanProcessor):
             return
         self._active = False
         try:
-            if self._ledger is not None:
-                self._ledger.close()
+            self._enrichment.close()
         except Exception as error:  # noqa: BLE001 - it would reach the application's own code
             self._warn_once(error)
 
@@ -143,39 +120,6 @@ class CarbonSpanProcessor(SpanProcessor):
     def active(self) -> bool:
         """Return whether spans are still enriched: not after `shutdown`."""
         return self._active
-
-    def _take(self, span: Any, values: Mapping[str, Any]) -> dict[str, str | float] | None:
-        """Estimate, mark, count and record one GenAI-related span. Returns what was written on it, if anything."""
-        marked = OTEL_CARBON_STATUS in values
-        if marked and self._ledger is None:
-            return None
-        found = read_span(self._reader, span, values)
-        if found is None:
-            return None
-        count = 1.0 if self._every_call_seen else calls_stood_for(span)
-        call = found if isinstance(found, Call) else None
-        written: dict[str, str | float] | None = None
-        if call is not None and not marked:
-            outcome = self._outcome(call, span)
-            written = {**mark_attributes(outcome), **baggage_attributes(values)}
-            write_attributes(span, written)
-            if self._meter is not None:
-                self._meter.record(call, outcome, span.context, count)
-        if self._ledger is not None:
-            mark = read_mark(values) if marked else None
-            self._ledger.submit(sighting_of(self._reader, span, call, mark, count))
-        return written
-
-    def _outcome(self, call: Call, span: Any) -> Outcome:
-        outcome = self._estimator.estimate(call)
-        if call.response_id is None:
-            return outcome
-        trace_id = span.context.trace_id
-        if not call.failed and self._answered.repeats(trace_id, call.response_id, span.start_time or 0):
-            return _DUPLICATE
-        if isinstance(outcome, Footprint):
-            self._answered.add(trace_id, call.response_id, span.end_time or 0)
-        return outcome
 
     def _warn_once(self, error: Exception) -> None:
         kind = type(error)
@@ -187,15 +131,3 @@ class CarbonSpanProcessor(SpanProcessor):
 def _span_id(span: Any) -> int:
     span_id: int = span.context.span_id
     return span_id
-
-
-def _writer(ledger: str | Path | SightingWriter | None, estimator: Estimator) -> SightingWriter | None:
-    if not isinstance(ledger, str | Path):
-        return ledger
-    try:
-        from otel_carbon.ledger.writer import LedgerWriter  # noqa: PLC0415 - loads SQLite, which few applications need
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("otel_carbon"):
-            raise
-        raise MissingExtraError("the in-app ledger", "ledger") from error
-    return LedgerWriter(ledger, estimator)
