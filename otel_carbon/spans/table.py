@@ -51,6 +51,8 @@ class Dialect:
 
     name: str
     title: str
+    extends: str
+    """The dialect whose rows are appended, or empty."""
     scopes: tuple[str, ...]
     """Globs of scope names; empty for any scope."""
     markers: tuple[str, ...]
@@ -133,6 +135,7 @@ def _dialect(row: Mapping[str, Any], known: tuple[Dialect, ...], table: str) -> 
     return Dialect(
         name=name,
         title=str(row.get("title", name)),
+        extends=base.name,
         scopes=_texts(row, "scopes", where),
         markers=markers,
         content=_joined(_texts(row, "content", where), base.content),
@@ -145,7 +148,7 @@ def _dialect(row: Mapping[str, Any], known: tuple[Dialect, ...], table: str) -> 
 
 def _base(extends: Any, known: tuple[Dialect, ...], where: str) -> Dialect:
     if extends is None:
-        return Dialect("", "", (), (), (), dict.fromkeys(FIELDS, ()), {}, frozenset(), "")
+        return Dialect("", "", "", (), (), (), dict.fromkeys(FIELDS, ()), {}, frozenset(), "")
     for dialect in known:
         if dialect.name == extends:
             return dialect
