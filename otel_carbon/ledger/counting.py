@@ -73,6 +73,7 @@ class Candidate:
     started_unix_nano: int
     ended_unix_nano: int
     fingerprint: int
+    occurred_at: str
     status: str
     outcome: Outcome | None = None
     place: Footprint | None = None
@@ -109,7 +110,7 @@ def describe(sighting: Sighting) -> str:
     return f"{times} {name}: {tokens}{', failed' if call.failed else ''}"
 
 
-def candidate(sighting: Sighting, key: SpanKey, fingerprint: int) -> Candidate:
+def candidate(sighting: Sighting, key: SpanKey, fingerprint: int, occurred_at: str) -> Candidate:
     """Return a span as it enters the decision."""
     call = sighting.call
     tenant, trace_id, span_id = key
@@ -124,6 +125,7 @@ def candidate(sighting: Sighting, key: SpanKey, fingerprint: int) -> Candidate:
         min(max(sighting.started_unix_nano, 0), _LATEST_UNIX_NANO),
         min(max(sighting.ended_unix_nano, 0), _LATEST_UNIX_NANO),
         fingerprint,
+        occurred_at,
         PARENT,
     )
 

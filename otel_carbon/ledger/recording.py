@@ -48,7 +48,7 @@ class Recorder:
             fresh: list[Candidate] = []
             for key, (sighting, fingerprint) in spans.items():
                 if key not in known:
-                    fresh.append(self._candidate(sighting, key, fingerprint))
+                    fresh.append(self._candidate(sighting, key, fingerprint, recorded_at))
                 elif known[key] != fingerprint:
                     conflicts.append((key, sighting, fingerprint))
             replaced = choose(fresh, statements.incumbents(connection, _responses(fresh)))
@@ -60,8 +60,8 @@ class Recorder:
         reversals = (*map(reversal_of_line, reversed_rows), *_lost(fresh))
         return _summary(len(sightings), fresh, len(conflicts), len(replaced), reversals)
 
-    def _candidate(self, sighting: Sighting, key: SpanKey, fingerprint: int) -> Candidate:
-        span = candidate(sighting, key, fingerprint)
+    def _candidate(self, sighting: Sighting, key: SpanKey, fingerprint: int, recorded_at: str) -> Candidate:
+        span = candidate(sighting, key, fingerprint, _occurred_at(sighting, recorded_at))
         call, mark = sighting.call, sighting.mark
         if call is None:
             return span
@@ -107,7 +107,7 @@ class Recorder:
                 continue
             seq += 1
             span.line_seq = seq
-            head = (seq, recorded_at, _occurred_at(span.sighting, recorded_at), span.trace_id, span.span_id)
+            head = (seq, recorded_at, span.occurred_at, span.trace_id, span.span_id)
             rows.append(self._builder.row(head, span.sighting, outcome, span.place, source))
         return reversed_rows, rows
 
@@ -118,9 +118,8 @@ class Recorder:
         spans: Counter[tuple[str, str, str]] = Counter()
         observations: list[tuple[str | int | None, ...]] = []
         for span in fresh:
-            occurred_at = _occurred_at(span.sighting, recorded_at)
-            observations.append(statements.observation(span, occurred_at, recorded_at))
-            spans[(hour_of(occurred_at), span.tenant, span.status)] += 1
+            observations.append(statements.observation(span, recorded_at))
+            spans[(hour_of(span.occurred_at), span.tenant, span.status)] += 1
         for incumbent in replaced:
             hour = hour_of(incumbent.occurred_at)
             spans[(hour, incumbent.tenant, incumbent.status)] -= 1

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from otel_carbon.ledger.columns import COLUMN_NAMES, QUANTITIES, TOKENS, bounds_of
@@ -55,6 +56,7 @@ _OCCURRED_AT = _INDEX["occurred_at"]
 _ADJUSTED_COUNT = _INDEX["adjusted_count"]
 _REVERSES_SEQ = _INDEX["reverses_seq"]
 _DIMENSION_INDEXES = tuple(tuple(_INDEX[name] for name in names) for names in DIMENSIONS.values())
+_columns_of_dimensions = itemgetter(*(index for indexes in _DIMENSION_INDEXES for index in indexes))
 _FIRST_SUM, _LAST_SUM = _INDEX["calls"], _INDEX["water_liters_high"] + 1
 
 
@@ -101,10 +103,11 @@ def upsert_hourly_sql() -> str:
 
 def upserts(rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
     """Return the parameters of `upsert_hourly_sql` for these new lines, one tuple per group."""
-    groups: dict[tuple[str, ...], list[Sequence[Any]]] = {}
+    groups: dict[tuple[Any, ...], list[Sequence[Any]]] = {}
     for row in rows:
-        groups.setdefault(_key(row), []).append(row)
-    return [(*key, *_counts(group), *_sums(group)) for key, group in groups.items()]
+        # Two C-speed look-ups per line; the group's dimensions are worked out once.
+        groups.setdefault((row[_OCCURRED_AT][:_HOUR_CHARACTERS], _columns_of_dimensions(row)), []).append(row)
+    return [(*_key(group[0]), *_counts(group), *_sums(group)) for group in groups.values()]
 
 
 def _key(row: Sequence[Any]) -> tuple[str, ...]:

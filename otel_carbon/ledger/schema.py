@@ -94,8 +94,8 @@ def _tables() -> tuple[str, ...]:
             " trace_id TEXT NOT NULL, span_id TEXT NOT NULL, parent_span_id TEXT NOT NULL DEFAULT '',"
             " role TEXT NOT NULL CHECK (role IN ('call', 'parent')),"
             f" status TEXT NOT NULL CHECK (status IN ({_STATUSES})), first_status TEXT NOT NULL,"
-            " status_changed_at TEXT, occurred_at TEXT NOT NULL, recorded_at TEXT NOT NULL, line_seq INTEGER, response_id TEXT,"
-            " response_key INTEGER, has_usage INTEGER NOT NULL, started_unix_nano INTEGER NOT NULL,"
+            " status_changed_at TEXT, occurred_at TEXT NOT NULL, recorded_at TEXT NOT NULL, line_seq INTEGER,"
+            " response_id TEXT, response_key INTEGER, has_usage INTEGER NOT NULL, started_unix_nano INTEGER NOT NULL,"
             " ended_unix_nano INTEGER NOT NULL, fingerprint INTEGER NOT NULL, UNIQUE (trace_id, span_id, tenant))"
         ),
         (

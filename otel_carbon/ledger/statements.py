@@ -113,7 +113,7 @@ def incumbents(connection: sqlite3.Connection, responses: Iterable[ResponseKey])
     return found
 
 
-def observation(span: Candidate, occurred_at: str, recorded_at: str) -> tuple[str | int | None, ...]:
+def observation(span: Candidate, recorded_at: str) -> tuple[str | int | None, ...]:
     """Return the parameters of INSERT_OBSERVATION."""
     response_id = span.response_id
     return (
@@ -124,7 +124,7 @@ def observation(span: Candidate, occurred_at: str, recorded_at: str) -> tuple[st
         "parent" if span.sighting.call is None else "call",
         span.status,
         span.status,
-        occurred_at,
+        span.occurred_at,
         recorded_at,
         span.line_seq,
         response_id,
