@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -145,8 +146,11 @@ class OtlpHttpExporter:
         if self._session is None:
             raise RuntimeError("export before start")
         server_name = self._config.tls.server_name_override
-        # A redirect would turn the POST into a GET and lose the data, so it is an answer like any other.
-        async with self._session.post(url, data=data, server_hostname=server_name, allow_redirects=False) as response:
+        # A file is written piece by piece, so that a large body does not hold up the loop. A redirect would turn the
+        # POST into a GET and lose the data, so it is an answer like any other.
+        async with self._session.post(
+            url, data=io.BytesIO(data), server_hostname=server_name, allow_redirects=False
+        ) as response:
             answer = await _bounded_body(response)
             if 200 <= response.status < 300:
                 return answer
