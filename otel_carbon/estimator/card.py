@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from math import exp, log, sqrt
 
 from otel_carbon.estimator.per_wh import PerWh
 from otel_carbon.factors import TokenRates
@@ -13,6 +13,13 @@ from otel_carbon.units import tokens_in_millions
 __all__ = ["RateCard", "apply_card", "rate_card"]
 
 _LOWEST_RATIO = 50.0  # low counts as at least central / 50 when a spread is computed, as in `Interval`
+
+_BEYOND_REASON_WH = 1e100  # far from where a product could leave the range of floats
+
+# Checking five intervals would take a third of the time of an estimate. Those built here are in order and finite by
+# construction, so their slots are set directly.
+_new = object.__new__
+_set_low, _set_central, _set_high = (Interval.__dict__[name].__set__ for name in ("low", "central", "high"))
 
 _Rates = tuple[float, float, float, float, float]
 _Ratio = tuple[float, float, float]
@@ -81,7 +88,7 @@ def apply_card(card: RateCard, usage: Usage) -> Footprint:
     """Return the footprint of a call: `energy_wh(usage, rates)` times each quantity per Wh, as `Interval` multiplies.
 
     Raises:
-        ValueError, OverflowError: the token counts are beyond what a float holds.
+        OverflowError: the token counts are beyond reason.
     """
     uncached, read, write = usage.uncached_input_tokens, usage.cache_read_tokens, usage.cache_write_tokens
     visible, reasoning = usage.visible_output_tokens, usage.reasoning_tokens
@@ -91,19 +98,19 @@ def apply_card(card: RateCard, usage: Usage) -> Footprint:
     central = uncached * a + read * b + write * c + visible * d + reasoning * e
     a, b, c, d, e = card.high_wh_per_token
     high = uncached * a + read * b + write * c + visible * d + reasoning * e
+    if high > _BEYOND_REASON_WH:
+        raise OverflowError(f"{high} Wh for one call")
     below = above = 0.0
     if central > 0.0:
-        below = math.log(central / max(low, central / _LOWEST_RATIO)) ** 2
-        above = math.log(high / central) ** 2
+        below = log(central / max(low, central / _LOWEST_RATIO)) ** 2
+        above = log(high / central) ** 2
 
     def times(ratio: _Ratio) -> Interval:
         per_wh, ratio_below, ratio_above = ratio
         value = central * per_wh
         if ratio_below == ratio_above == 0.0:
-            return Interval(low * per_wh, value, high * per_wh)
-        return Interval(
-            value * math.exp(-math.sqrt(below + ratio_below)), value, value * math.exp(math.sqrt(above + ratio_above))
-        )
+            return _interval(low * per_wh, value, high * per_wh)
+        return _interval(value * exp(-sqrt(below + ratio_below)), value, value * exp(sqrt(above + ratio_above)))
 
     return Footprint(
         card.model,
@@ -121,6 +128,14 @@ def apply_card(card: RateCard, usage: Usage) -> Footprint:
     )
 
 
+def _interval(low: float, central: float, high: float) -> Interval:
+    made = _new(Interval)
+    _set_low(made, low)
+    _set_central(made, central)
+    _set_high(made, high)
+    return made
+
+
 def _per_token(rates_wh_per_1m: list[float]) -> _Rates:
     uncached, read, write, visible, reasoning = (rate * tokens_in_millions(1) for rate in rates_wh_per_1m)
     return uncached, read, write, visible, reasoning
@@ -129,5 +144,5 @@ def _per_token(rates_wh_per_1m: list[float]) -> _Rates:
 def _ratio(per_wh: Interval) -> _Ratio:
     if per_wh.central <= 0.0:
         return 0.0, 0.0, 0.0
-    below = math.log(per_wh.central / max(per_wh.low, per_wh.central / _LOWEST_RATIO))
-    return per_wh.central, below**2, math.log(per_wh.high / per_wh.central) ** 2
+    below = log(per_wh.central / max(per_wh.low, per_wh.central / _LOWEST_RATIO))
+    return per_wh.central, below**2, log(per_wh.high / per_wh.central) ** 2

@@ -27,7 +27,7 @@ _SELF_HOSTED = "self-hosted"
 class Names:
     """The texts of a call that decide its factors."""
 
-    model: str | None
+    model: str | None = None
     request_model: str | None = None
     provider: str | None = None
     region: str | None = None
@@ -53,8 +53,8 @@ class Derivation:
     notes: tuple[str, ...]
 
 
-def derive(tables: FactorTables, settings: EstimatorSettings, factor_set: FactorSet, names: Names) -> Derivation:
-    """Look everything up that the names on a call decide.
+def derive(tables: FactorTables, settings: EstimatorSettings, factor_set: FactorSet, names: Names) -> Derivation | None:
+    """Look everything up that the names on a call decide. None: the factor set has no answer for this model.
 
     Raises:
         FactorError: a table that is needed is damaged.
@@ -64,6 +64,8 @@ def derive(tables: FactorTables, settings: EstimatorSettings, factor_set: Factor
         match = match_names(tables, factor_set, names.model, names.request_model)
     else:
         match = match_names(tables, factor_set, alias, None)
+    if match is None:
+        return None
     # An alias that leads to a guess is worth no more than the guess.
     step = "alias" if alias is not None and match.step not in _GUESSED_STEPS else match.step
     used = tables.factor_set(match.set_id)

@@ -12,10 +12,11 @@ from otel_carbon.estimator.place import check_place_settings
 from otel_carbon.estimator.recompute import remembered
 from otel_carbon.estimator.settings import EstimatorSettings
 from otel_carbon.estimator.uncertainty import hull_of_footprints
-from otel_carbon.estimator.versions import refuse_basis, valid_from_unix_nano, validity_note
+from otel_carbon.estimator.versions import check_usable, valid_from_unix_nano, validity_note
 from otel_carbon.factors import FactorTables
-from otel_carbon.factors.names import cut
-from otel_carbon.model import Call, FactorRef, Grid, Mark, NotEstimated, Outcome, Region, Status, Usage
+from otel_carbon.factors.match import fallback_confidence
+from otel_carbon.factors.names import MAX_NAME_CHARACTERS, cut
+from otel_carbon.model import Call, FactorRef, Footprint, Grid, Mark, NotEstimated, Outcome, Region, Status, Usage
 
 __all__ = ["Estimator"]
 
@@ -24,7 +25,9 @@ _NO_COUNTS = NotEstimated(Status.NO_USAGE, "the call carries no token counts")
 _ALL_ZERO = NotEstimated(Status.NO_USAGE, "all token counts are zero")
 _ABSURD = NotEstimated(Status.NO_USAGE, "the token counts are too large to be real")
 _FAILED = NotEstimated(Status.FAILED, "the call failed and carries no token counts")
-_UNKNOWN = NotEstimated(Status.UNKNOWN_MODEL, "nothing is known of this model and fallback is switched off")
+_UNKNOWN = NotEstimated(
+    Status.UNKNOWN_MODEL, "there is no factor for this model, and falling back to another is switched off"
+)
 _DEFAULTS = EstimatorSettings()
 _UNKNOWN_STEPS = frozenset({"global_default", "fallback_global_default"})
 
@@ -42,30 +45,38 @@ class Estimator:
         self.settings = settings
         self._versions = tables.versions(settings.factor_set)
         for version in self._versions:
-            refuse_basis(tables, version)
+            check_usable(tables, version)
+        fallback_ids = {version.fallback_id for version in self._versions}
+        self._fallbacks = {
+            set_id: Estimator(tables, replace(settings, factor_set=set_id)) for set_id in fallback_ids if set_id
+        }
         check_place_settings(tables, settings)
         self._starts_unix_nano = [valid_from_unix_nano(version) for version in self._versions]
         # Calls of one kind share everything but their token counts.
         self._card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_card)
         self._remembered_card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_remembered_card)
+        # Reads every table that a call can need: a damaged one is found here, not in the middle of a request.
+        self._card(len(self._versions) - 1)
 
     def estimate(self, call: Call) -> Outcome:
         """Return the footprint of a call, or why it has none."""
         usage = call.usage
         if usage is None or _is_zero(usage):
             return _without_usage(call)
+        model, request_model, provider = call.model, call.request_model, call.provider
+        region, server_address, caller_region = call.region, call.server_address, call.caller_region
+        for text in (model, request_model, provider, region, server_address, caller_region):
+            if text is not None and len(text) > MAX_NAME_CHARACTERS:
+                return self.estimate(_cut_short(call))
         card = self._card(
-            self._version(call.at_unix_nano),
-            cut(call.model),
-            cut(call.request_model),
-            cut(call.provider),
-            cut(call.region),
-            cut(call.server_address),
-            cut(call.caller_region),
+            self._version(call.at_unix_nano), model, request_model, provider, region, server_address, caller_region
         )
         if card is None:
             return _UNKNOWN
-        return _footprint(card, usage, call.usage_alternative)
+        outcome = _footprint(card, usage, call.usage_alternative)
+        if self._fallbacks and _is_without_energy(outcome):
+            return self._instead_of_zero(call, outcome)
+        return outcome
 
     def recompute(self, call: Call, mark: Mark) -> Outcome:
         """Return the footprint that a mark of another stage stands for, in full precision.
@@ -87,10 +98,22 @@ class Estimator:
         note = f"estimated anew: factor {mark.factor.id!r} of {mark.factor.set!r} is not among these factor sets"
         return replace(outcome, notes=(*outcome.notes, note))
 
-    def derive(self, call: Call) -> Derivation:
-        """Return everything that is looked up for a call, for those who explain it."""
+    def derive(self, call: Call) -> Derivation | None:
+        """Return everything that is looked up for a call, for those who explain it; None: no factor for it."""
         version = self._versions[max(self._version(call.at_unix_nano), 0)]
         return derive(self.tables, self.settings, version, _names(call))
+
+    def _instead_of_zero(self, call: Call, zero: Outcome) -> Outcome:
+        """Return what the fallback set says of a call whose tokens the factor set has no figure for."""
+        factor_set = self._versions[max(self._version(call.at_unix_nano), 0)]
+        fallback = self._fallbacks.get(factor_set.fallback_id or "")
+        outcome = zero if fallback is None else fallback.estimate(call)
+        if outcome is zero or isinstance(outcome, NotEstimated):
+            return zero
+        factor = FactorRef(outcome.factor.set, outcome.factor.id, f"fallback_{outcome.factor.match}")
+        note = f"{factor_set.id} gives no energy for these tokens: {outcome.factor.set} answered"
+        confidence = fallback_confidence(outcome.confidence)
+        return replace(outcome, factor=factor, confidence=confidence, notes=(*outcome.notes, note))
 
     def _version(self, at_unix_nano: int | None) -> int:
         """Return the place of the version that holds at a time; -1 before the first one."""
@@ -102,7 +125,7 @@ class Estimator:
         """Return the card of a kind of call; None where nothing is known of the model and that is not allowed."""
         factor_set = self._versions[max(version, 0)]
         derivation = derive(self.tables, self.settings, factor_set, Names(*names))
-        if not self.settings.fallback and derivation.step in _UNKNOWN_STEPS:
+        if derivation is None or (derivation.step in _UNKNOWN_STEPS and not self.settings.fallback):
             return None
         return card_of(derivation, (validity_note(factor_set),) if version < 0 else ())
 
@@ -119,8 +142,12 @@ def _footprint(card: RateCard, usage: Usage, alternative: Usage | None) -> Outco
         if alternative is None:
             return footprint
         return hull_of_footprints(footprint, apply_card(card, alternative))
-    except (OverflowError, ValueError):  # a count that no float holds
+    except OverflowError:
         return _ABSURD
+
+
+def _is_without_energy(outcome: Outcome) -> bool:
+    return isinstance(outcome, Footprint) and outcome.energy_wh is not None and outcome.energy_wh.central == 0.0
 
 
 def _without_usage(call: Call) -> NotEstimated:
@@ -139,12 +166,20 @@ def _is_zero(usage: Usage) -> bool:
     )
 
 
+def _cut_short(call: Call) -> Call:
+    return replace(
+        call,
+        model=cut(call.model),
+        request_model=cut(call.request_model),
+        provider=cut(call.provider),
+        region=cut(call.region),
+        server_address=cut(call.server_address),
+        caller_region=cut(call.caller_region),
+    )
+
+
 def _names(call: Call) -> Names:
+    short = _cut_short(call)
     return Names(
-        cut(call.model),
-        cut(call.request_model),
-        cut(call.provider),
-        cut(call.region),
-        cut(call.server_address),
-        cut(call.caller_region),
+        short.model, short.request_model, short.provider, short.region, short.server_address, short.caller_region
     )

@@ -8,7 +8,7 @@ from otel_carbon.errors import ConfigError
 from otel_carbon.factors import Basis, FactorSet, FactorTables
 from otel_carbon.units import NANOSECONDS_PER_SECOND
 
-__all__ = ["refuse_basis", "valid_from_unix_nano", "validity_note"]
+__all__ = ["check_usable", "valid_from_unix_nano", "validity_note"]
 
 
 def valid_from_unix_nano(factor_set: FactorSet) -> int:
@@ -25,16 +25,27 @@ def validity_note(factor_set: FactorSet) -> str:
     )
 
 
-def refuse_basis(tables: FactorTables, factor_set: FactorSet) -> None:
-    """Refuse a factor set whose figures are not per kind of token.
+def check_usable(tables: FactorTables, factor_set: FactorSet) -> None:
+    """Refuse a factor set that calls cannot be estimated with.
 
     Raises:
-        ConfigError: they are not; the message names the sets that can be used.
+        ConfigError: its figures are not per kind of token, or the set that it falls back to cannot answer. The
+            message names the sets that can be used.
     """
-    if factor_set.basis is Basis.PER_TOKEN:
+    if factor_set.basis is not Basis.PER_TOKEN:
+        raise ConfigError(
+            f"factor_set: {factor_set.id!r} has figures of the kind {factor_set.basis.value}, which calls cannot be "
+            f"estimated with; use one of {', '.join(_usable(tables))}"
+        )
+    if factor_set.fallback_id is None:
         return
-    usable = [set_id for set_id in tables.set_ids if tables.factor_set(set_id).basis is Basis.PER_TOKEN]
-    raise ConfigError(
-        f"factor_set: {factor_set.id!r} has figures of the kind {factor_set.basis.value}, which calls cannot be "
-        f"estimated with; use one of {', '.join(usable)}"
-    )
+    fallback = tables.factor_set(factor_set.fallback_id)
+    if fallback.basis is not Basis.PER_TOKEN or not fallback.classes:
+        raise ConfigError(
+            f"factor_set: {factor_set.id!r} falls back to {fallback.id!r}, which has no classes per token to answer "
+            "with; let it fall back to a set that has"
+        )
+
+
+def _usable(tables: FactorTables) -> list[str]:
+    return [set_id for set_id in tables.set_ids if tables.factor_set(set_id).basis is Basis.PER_TOKEN]

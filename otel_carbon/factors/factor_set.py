@@ -96,6 +96,10 @@ def _factor_set(file: str, head: Mapping[str, Any], document: Mapping[str, Any],
     _refuse_doubles(f"{file}, [[region]]", [row.name for row in regions])
     unmatched = str(head.get("unmatched", "class"))
     fallback_id = unmatched.partition("fallback:")[2] or None
+    if unmatched not in ("class", "none") and fallback_id is None:
+        raise FactorError(f"{where}: unmatched must be class, none or fallback:<set id>, not {unmatched!r}")
+    if unmatched == "none" and classes:
+        raise FactorError(f'{where}: unmatched = "none" and [[class]] contradict each other')
     if unmatched == "class" and "unknown" not in {row.name for row in classes}:
         raise FactorError(f"{where}: unmatched = \"class\" needs a [[class]] named 'unknown'")
     return FactorSet(

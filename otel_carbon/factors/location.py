@@ -16,7 +16,16 @@ from otel_carbon.factors.sites import CloudRegion, ProviderDefaults
 from otel_carbon.factors.tables import FactorTables
 from otel_carbon.model import Grid, Interval, Region
 
-__all__ = ["CLOUD_PROVIDERS", "Hints", "Location", "at_cloud_region", "cloud_region", "find_zone", "locate"]
+__all__ = [
+    "CLOUD_PROVIDERS",
+    "Hints",
+    "Location",
+    "at_cloud_region",
+    "cloud_region",
+    "find_zone",
+    "knows_region",
+    "locate",
+]
 
 CLOUD_PROVIDERS: Mapping[str, str] = {
     "aws.bedrock": "aws",
@@ -65,6 +74,8 @@ class Location:
     wue_onsite_l_per_it_kwh: Interval
     water_zone: str
     wue_offsite_fallback_l_per_kwh: float
+    efficiency_source_id: str
+    """Source of PUE and water on site."""
     notes: tuple[str, ...] = ()
 
 
@@ -80,6 +91,11 @@ def cloud_region(tables: FactorTables, name: str, provider: str | None) -> Cloud
     own = CLOUD_PROVIDERS.get(tables.provider_names.get(provider or "", ""))
     order = [own, "aws", *tables.regions] if own else ["aws", *tables.regions]
     return next((tables.regions[cloud][name] for cloud in order if name in tables.regions[cloud]), None)
+
+
+def knows_region(tables: FactorTables, name: str) -> bool:
+    """Return whether a name is that of a cloud region, or `global`."""
+    return name.strip().lower() == "global" or cloud_region(tables, name, None) is not None
 
 
 def find_zone(tables: FactorTables, zone: str) -> Grid | None:
@@ -157,7 +173,8 @@ class _Search:
         return None, None, None
 
     def _at_region(self, name: str) -> Location | None:
-        provider = self._provider or self._named_provider
+        vendors = (_closed_vendor(model.name) for model in self._hints.models)
+        provider = self._provider or self._named_provider or next(filter(None, vendors), None)
         region = cloud_region(self._tables, name, provider)
         if region is None:
             return None
@@ -181,6 +198,7 @@ class _Search:
             wue_onsite_l_per_it_kwh=defaults.wue_onsite_l_per_it_kwh,
             water_zone="",
             wue_offsite_fallback_l_per_kwh=defaults.wue_offsite_l_per_kwh,
+            efficiency_source_id=defaults.source_id,
         )
 
     def _at_provider(self, defaults: ProviderDefaults, source: str) -> Location:
@@ -195,6 +213,7 @@ class _Search:
             wue_onsite_l_per_it_kwh=defaults.wue_onsite_l_per_it_kwh,
             water_zone="",
             wue_offsite_fallback_l_per_kwh=defaults.wue_offsite_l_per_kwh,
+            efficiency_source_id=defaults.source_id,
         )
 
 
@@ -216,6 +235,7 @@ def at_cloud_region(tables: FactorTables, region: CloudRegion, family: GridFamil
         ),
         water_zone=region.country_iso3,
         wue_offsite_fallback_l_per_kwh=fleet.wue_offsite_l_per_kwh,
+        efficiency_source_id=fleet.source_id if pue is None else region.source_id,
     )
 
 

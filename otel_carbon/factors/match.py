@@ -31,28 +31,35 @@ class Match:
     notes: tuple[str, ...] = ()
 
 
-def match_names(tables: FactorTables, factor_set: FactorSet, model: str | None, request_model: str | None) -> Match:
+def match_names(
+    tables: FactorTables, factor_set: FactorSet, model: str | None, request_model: str | None
+) -> Match | None:
     """Return the row for the model that answered, or for the one asked for where that name tells more.
+
+    None: the set has no row for either and answers for no other models (`unmatched = "none"`).
 
     Raises:
         FactorError: the fallback set of a factor set is damaged.
     """
     first = match_model(tables, factor_set, normalise(model or "", tables.name_rules))
-    if not request_model or _step(first) not in _GUESSES:
+    if not request_model or (first is not None and _step(first) not in _GUESSES):
         return first
     second = match_model(tables, factor_set, normalise(request_model, tables.name_rules))
-    if not model or _STEPS.index(_step(second)) < _STEPS.index(_step(first)):
-        return second
-    return first
+    if first is None or second is None:
+        return first or second
+    better = not model or _STEPS.index(_step(second)) < _STEPS.index(_step(first))
+    return second if better else first
 
 
-def match_model(tables: FactorTables, factor_set: FactorSet, model: ModelName) -> Match:
-    """Return the row of a set for a normalised name: its own row, else its class, else the set to fall back to."""
+def match_model(tables: FactorTables, factor_set: FactorSet, model: ModelName) -> Match | None:
+    """Return the row of a set for a normalised name: its own, else the fallback set's, else that of its class."""
     row = _own_row(factor_set, model.name)
     if row is not None:
         return Match(model, factor_set.id, row, "set_model", row.confidence)
     if factor_set.fallback_id is not None:
         return _fallback(tables, factor_set, model)
+    if not factor_set.classes:
+        return None
     found = classify(model.name, tables.patterns)
     row = factor_set.classes.get(found.model_class)
     if row is None:  # images and video: counted per item, so that no set has a factor per token
@@ -68,9 +75,11 @@ def fallback_confidence(confidence: Confidence) -> Confidence:
     return max(confidence, Confidence.CLASS_DEFAULT, key=_CONFIDENCE_ORDER.index)
 
 
-def _fallback(tables: FactorTables, factor_set: FactorSet, model: ModelName) -> Match:
+def _fallback(tables: FactorTables, factor_set: FactorSet, model: ModelName) -> Match | None:
     default = tables.factor_set(str(factor_set.fallback_id))
     match = match_model(tables, default, model)
+    if match is None:
+        return None
     note = f"{factor_set.id} has no row for this model: {default.id} answered"
     confidence = fallback_confidence(match.confidence)
     return Match(model, default.id, match.row, f"fallback_{match.step}", confidence, (*match.notes, note))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from otel_carbon.errors import ConfigError
 from otel_carbon.factors.constants import Constants, load_constants
+from otel_carbon.factors.equivalents import Equivalent, load_equivalents
 from otel_carbon.factors.factor_set import load_factor_set
 from otel_carbon.factors.files import DATA_DIRECTORY
 from otel_carbon.factors.grid import GridFamily, GridTable, InferenceProfile, load_grid, load_inference_profiles
@@ -84,7 +85,7 @@ class FactorTables:
         if loaded is None:
             path = self._files.get(set_id)
             if path is None:
-                raise ConfigError(f"unknown factor set {set_id!r}; {did_you_mean(set_id, self.set_ids)}")
+                raise ConfigError(f"factor_set: unknown factor set {set_id!r}; {did_you_mean(set_id, self.set_ids)}")
             loaded = self._sets[set_id] = self.read_factor_set(path)
         return loaded
 
@@ -151,3 +152,8 @@ class FactorTables:
     def offsite_water_l_per_kwh(self) -> Mapping[str, float]:
         """Water of electricity generation by zone: ISO3 country codes, and Electricity Maps keys by their country."""
         return load_offsite_water(self._directory, self.sources)
+
+    @cached_property
+    def equivalents(self) -> Mapping[str, Mapping[str, Equivalent]]:
+        """Everyday equivalents by set and key."""
+        return load_equivalents(self._directory / "equivalences.csv", self.sources)

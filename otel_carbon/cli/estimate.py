@@ -1,0 +1,130 @@
+"""`otel-carbon estimate`: energy and carbon of one call, or of a table of calls."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otel_carbon.errors import ConfigError
+
+if TYPE_CHECKING:
+    from otel_carbon.estimator.api import Estimate
+
+__all__ = ["EXAMPLE", "HELP", "add_arguments", "run"]
+
+HELP = "Estimate energy, gCO2e and water of one call, or of every row of a CSV file."
+EXAMPLE = "example:\n  otel-carbon estimate --model gpt-4o --input-tokens 1200 --output-tokens 345 --explain"
+
+_OPTIONS = {
+    "model": ("M", "model name, as any instrumentation or provider writes it"),
+    "provider": ("P", "gen_ai.provider.name: openai, anthropic, aws.bedrock, azure.ai.openai, gcp.vertex_ai, ..."),
+    "region": ("R", "cloud region where inference runs"),
+    "zone": ("Z", "grid zone: ISO 3166 alpha-3 code (FRA) or Electricity Maps key (US-CAL-CISO)"),
+    "input_tokens": ("N", "all input tokens, the cached ones included"),
+    "cache_read_tokens": ("N", "input tokens read from the provider's prompt cache"),
+    "cache_write_tokens": ("N", "input tokens written to it"),
+    "output_tokens": ("N", "all output tokens, the reasoning ones included"),
+    "reasoning_tokens": ("N", "output tokens that were not shown"),
+    "factor_set": ("ID", "factor set (see `otel-carbon factors list`)"),
+    "grid_intensity": ("G", "grid intensity in g/kWh, where you know it"),
+    "pue": ("X", "facility energy over IT energy, where you know it"),
+    "latency_s": ("S", "duration of the call in seconds; sets per token do not use it"),
+    "at": ("TIME", "when the call was made (2026-11-30, UTC): chooses the version of the factor set"),
+}
+
+
+_TOO_MANY = "cells beyond the header"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    for name, (metavar, text) in _OPTIONS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", metavar=metavar, help=text)
+    parser.add_argument("--file", metavar="CSV", type=Path, help="estimate every row; columns are named as the options")
+    parser.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
+    parser.add_argument("--explain", action="store_true", help="show the working, line by line, with sources")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Estimate and print.
+
+    Raises:
+        ConfigError: an option or a cell cannot be used.
+    """
+    from otel_carbon.cli.estimate_text import estimate_text, estimates_text
+
+    if args.file is not None:
+        estimates = _of_file(args)
+        if args.format == "json":
+            for estimate in estimates:
+                _print_json(estimate, explain=args.explain)
+        else:
+            print(estimates_text(list(estimates)))
+        return 0
+    estimate = _of_options(args)
+    if args.format == "json":
+        _print_json(estimate, explain=args.explain)
+    else:
+        print(estimate_text(estimate, explain=args.explain))
+    return 0
+
+
+def _of_options(args: argparse.Namespace) -> Estimate:
+    from otel_carbon.estimator.api import estimate_arguments
+    from otel_carbon.estimator.arguments import read_arguments
+
+    try:
+        return estimate_arguments(read_arguments({name: getattr(args, name) for name in _OPTIONS}))
+    except ConfigError as error:
+        name, _, problem = str(error).partition(": ")
+        raise ConfigError(f"--{name.replace('_', '-')}: {problem}") from error
+
+
+def _of_file(args: argparse.Namespace) -> Iterator[Estimate]:
+    """Estimate every row; an option given beside the file holds where the row's cell is empty."""
+    from otel_carbon.estimator.api import estimate_arguments
+    from otel_carbon.estimator.arguments import read_arguments
+
+    defaults = {name: getattr(args, name) for name in _OPTIONS}
+    for line, row in _rows(args.file, with_model=args.model is not None):
+        try:
+            yield estimate_arguments(read_arguments(defaults | row))
+        except ConfigError as error:
+            name, _, problem = str(error).partition(": ")
+            raise ConfigError(f"{args.file}, line {line}, column {name}: {problem}") from error
+
+
+def _rows(path: Path, *, with_model: bool) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"--file: {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"--file: {path} is not UTF-8 text; save it as CSV in UTF-8") from error
+    reader = csv.DictReader(text.splitlines(keepends=True), restkey=_TOO_MANY)
+    try:
+        unknown = [name for name in reader.fieldnames or () if name not in _OPTIONS]
+        if unknown:
+            raise ConfigError(f"{path}, line 1, column {unknown[0]}: no such column; columns are {', '.join(_OPTIONS)}")
+        for row in reader:
+            if _TOO_MANY in row:
+                raise ConfigError(f"{path}, line {reader.line_num}: has more cells than the header")
+            yield (
+                reader.line_num,
+                {name: cell for name, cell in row.items() if cell or (name == "model" and not with_model)},
+            )
+    except csv.Error as error:
+        raise ConfigError(f"{path}, line {reader.line_num}: not readable as CSV: {error}") from error
+
+
+def _print_json(estimate: Estimate, *, explain: bool) -> None:
+    from otel_carbon.estimator.explain import working_document
+
+    document = estimate.to_dict()
+    if explain:
+        document["working"] = working_document(estimate.working)
+    print(json.dumps(document, allow_nan=False))

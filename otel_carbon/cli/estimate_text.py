@@ -1,0 +1,102 @@
+"""Estimates as plain tables: aligned columns, two significant digits, never a value without its bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from otel_carbon.cli.columns import aligned, scaled, significant
+from otel_carbon.estimator.api import Estimate
+from otel_carbon.estimator.explain import Step
+from otel_carbon.factors import FactorTables
+from otel_carbon.model import Confidence, Footprint, Interval, NotEstimated
+
+__all__ = ["estimate_text", "estimates_text"]
+
+_CONFIDENCE: Final = {
+    Confidence.MEASURED: "measured on a reproducible benchmark or on own hardware",
+    Confidence.VENDOR_REPORTED: "the provider's own statement",
+    Confidence.ESTIMATED: "a published estimate for this model",
+    Confidence.CLASS_DEFAULT: "the figure of a class of models, not of this one",
+    Confidence.LOW: "a guess with wide bounds",
+}
+_LIKE = (
+    ("car_km", "km by petrol car"),
+    ("phone_charge", "phone charges"),
+    ("tree_month", "months of a young tree's growth"),
+)
+
+
+def estimate_text(estimate: Estimate, *, explain: bool) -> str:
+    """Return one estimate as text."""
+    outcome = estimate.outcome
+    if isinstance(outcome, NotEstimated):
+        return f"not estimated ({outcome.status.value}): {outcome.reason}"
+    like = ", ".join(f"{significant(estimate.equivalents[key], 2)} {words}" for key, words in _LIKE)
+    facts = [
+        ("factor", f"{outcome.factor.id} of {outcome.factor.set}, by {outcome.factor.match}"),
+        ("confidence", f"{outcome.confidence.value}: {_CONFIDENCE[outcome.confidence]}"),
+        ("region", f"{outcome.region.name}, by {outcome.region.source}"),
+        ("grid", f"{outcome.grid.zone}, {outcome.grid.intensity_g_per_kwh:g} g/kWh, {outcome.grid.source}"),
+        ("as much as", like),
+        *(("note", note) for note in outcome.notes),
+    ]
+    parts = [outcome.model or "(no model name)", "", _quantities(outcome), "", aligned(facts)]
+    if explain:
+        parts += ["", "working", "", _working(estimate.working)]
+    return "\n".join(parts)
+
+
+def estimates_text(estimates: Sequence[Estimate]) -> str:
+    """Return many estimates as one table, a row each."""
+    header = ("model", "energy", "low - high", "emissions", "low - high", "factor", "confidence", "region")
+    return aligned([header, *map(_row, estimates)], right=(1, 3))
+
+
+def _quantities(outcome: Footprint) -> str:
+    rows = [
+        ("", "central", "low - high"),
+        ("energy at the meter", *_cells(outcome.energy_wh, "Wh")),
+        ("  of it at the server", *_cells(outcome.it_energy_wh, "Wh")),
+        ("emissions", *_cells(outcome.co2e_grams, "g CO2e")),
+        ("  from electricity", *_cells(outcome.co2e_operational_grams, "g CO2e")),
+        ("  from hardware", *_cells(outcome.co2e_embodied_grams, "g CO2e")),
+        ("water", *_cells(outcome.water_liters, "L")),
+    ]
+    return aligned(rows, right=(1,))
+
+
+def _row(estimate: Estimate) -> tuple[str, ...]:
+    outcome = estimate.outcome
+    if isinstance(outcome, NotEstimated):
+        return ("", "", "", "", "", outcome.status.value, outcome.reason, "")
+    return (
+        outcome.model,
+        *_cells(outcome.energy_wh, "Wh"),
+        *_cells(outcome.co2e_grams, "g CO2e"),
+        f"{outcome.factor.id} ({outcome.factor.match})",
+        outcome.confidence.value,
+        f"{outcome.region.name} ({outcome.region.source})",
+    )
+
+
+def _cells(value: Interval | None, unit: str) -> tuple[str, str]:
+    if value is None:
+        return "not given", ""
+    scale, prefix = scaled(value.central)
+    low, central, high = (significant(bound * scale, 2) for bound in (value.low, value.central, value.high))
+    return f"{central} {prefix}{unit}", f"{low} - {high} {prefix}{unit}"
+
+
+def _working(steps: Sequence[Step]) -> str:
+    rows = [("step", "central", "low - high", "unit", "source", "how")]
+    for step in steps:
+        central = bounds = ""
+        if step.value is not None:
+            central = significant(step.value.central, 4)
+            bounds = f"{significant(step.value.low, 4)} - {significant(step.value.high, 4)}"
+        rows.append((step.name, central, bounds, step.unit, step.source_id or "", step.how))
+    sources = FactorTables.bundled().sources
+    used = dict.fromkeys(step.source_id for step in steps if step.source_id in sources)
+    cited = [(source_id, f"{sources[source_id].citation}, {sources[source_id].url}") for source_id in used if source_id]
+    return "\n".join([aligned(rows, right=(1,)), "", "sources", "", aligned(cited)])

@@ -1,0 +1,102 @@
+"""`otel-carbon factors`: the factor tables, their sources and licences."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from otel_carbon.factors import FactorSet, FactorTables
+
+__all__ = ["EXAMPLE", "HELP", "add_arguments", "run"]
+
+HELP = "Show the factor tables, check your own, and explain which factor a model gets."
+EXAMPLE = "example:\n  otel-carbon factors explain us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of the command."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listed = actions.add_parser("list", help="all factor sets with basis, validity and licence")
+    show = actions.add_parser("show", help="one factor set: its rows and their sources")
+    show.add_argument("set", metavar="ID", help="id of a factor set, or a factor-set file")
+    check = actions.add_parser("check", help="check a factor-set file of your own")
+    check.add_argument("file", metavar="FILE", type=Path)
+    diff = actions.add_parser("diff", help="rows that differ between two factor sets")
+    diff.add_argument("first", metavar="A", help="id of a factor set, or a factor-set file")
+    diff.add_argument("second", metavar="B")
+    explain = actions.add_parser("explain", help="how a model name is read, and its factor in every set")
+    explain.add_argument("model", metavar="MODEL")
+    for action in (listed, show, explain):
+        action.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one action.
+
+    Raises:
+        ConfigError: there is no such factor set.
+        FactorError: a factor-set file is not valid.
+    """
+    from otel_carbon.factors import FactorTables
+
+    _ACTIONS[args.action](args, FactorTables.bundled())
+    return 0
+
+
+def _list(args: argparse.Namespace, tables: FactorTables) -> None:
+    from otel_carbon.cli.factors_text import list_text
+    from otel_carbon.factors.documents import set_document
+
+    sets = [tables.factor_set(set_id) for set_id in tables.set_ids]
+    if args.format == "json":
+        print(json.dumps([set_document(factor_set, tables, rows=False) for factor_set in sets], indent=1))
+    else:
+        print(list_text(sets))
+
+
+def _show(args: argparse.Namespace, tables: FactorTables) -> None:
+    from otel_carbon.cli.factors_text import show_text
+    from otel_carbon.factors.documents import set_document
+
+    factor_set = _named(args.set, tables)
+    if args.format == "json":
+        print(json.dumps(set_document(factor_set, tables, rows=True), indent=1))
+    else:
+        print(show_text(factor_set, tables.sources))
+
+
+def _check(args: argparse.Namespace, tables: FactorTables) -> None:
+    factor_set = tables.read_factor_set(args.file)
+    rows = f"{len(factor_set.models)} models, {len(factor_set.classes)} classes"
+    print(f"{args.file}: valid. {factor_set.id}, {factor_set.basis.value}, {rows}, from {factor_set.valid_from}")
+
+
+def _diff(args: argparse.Namespace, tables: FactorTables) -> None:
+    from otel_carbon.cli.factors_text import diff_text
+
+    print(diff_text(_named(args.first, tables), _named(args.second, tables)))
+
+
+def _explain(args: argparse.Namespace, tables: FactorTables) -> None:
+    from otel_carbon.cli.factors_text import explain_text
+    from otel_carbon.factors.documents import model_document
+
+    document = model_document(args.model, tables)
+    print(json.dumps(document, indent=1) if args.format == "json" else explain_text(document))
+
+
+def _named(name: str, tables: FactorTables) -> FactorSet:
+    return tables.read_factor_set(Path(name)) if name.endswith(".toml") else tables.factor_set(name)
+
+
+_ACTIONS: dict[str, Callable[[argparse.Namespace, FactorTables], None]] = {
+    "list": _list,
+    "show": _show,
+    "check": _check,
+    "diff": _diff,
+    "explain": _explain,
+}

@@ -1,0 +1,128 @@
+"""Factor tables as plain text in aligned columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from otel_carbon.cli.columns import aligned, significant
+from otel_carbon.factors.rows import FactorRow, FactorSet, TokenRates
+from otel_carbon.model import Interval, Source
+
+__all__ = ["diff_text", "explain_text", "list_text", "show_text"]
+
+_RATES = tuple(field.name for field in fields(TokenRates))
+_LABELS = ("input", "cache read", "cache write", "output", "reasoning")
+_TOTALS = ("total_kwh_per_1m", "total_g_per_1k", "request_wh", "request_g", "request_ml")
+
+
+def list_text(sets: Sequence[FactorSet]) -> str:
+    """Return all factor sets, a row each."""
+    rows = [("id", "basis", "boundary", "models", "classes", "valid from", "licence")]
+    rows.extend(
+        (
+            factor_set.id,
+            factor_set.basis.value,
+            factor_set.boundary.value,
+            str(len(factor_set.models)),
+            str(len(factor_set.classes)),
+            factor_set.valid_from.isoformat(),
+            factor_set.licence,
+        )
+        for factor_set in sets
+    )
+    return aligned(rows, right=(3, 4))
+
+
+def show_text(factor_set: FactorSet, sources: Mapping[str, Source]) -> str:
+    """Return one factor set with its rows and the publications that they rest on."""
+    rows = (*factor_set.models, *factor_set.classes.values())
+    head = [
+        ("id", factor_set.id),
+        ("title", factor_set.title),
+        ("basis", f"{factor_set.basis.value}, energy boundary {factor_set.boundary.value}"),
+        ("valid from", factor_set.valid_from.isoformat()),
+        ("unmatched", f"falls back to {factor_set.fallback_id}" if factor_set.fallback_id else "own classes"),
+        ("licence", factor_set.licence),
+    ]
+    used = dict.fromkeys([factor_set.source_id, *(row.source_id for row in rows)])
+    cited = [(source_id, f"{sources[source_id].citation}, {sources[source_id].url}") for source_id in used]
+    return "\n".join([aligned(head), "", _rows_text(rows), "", "sources", "", aligned(cited)])
+
+
+def diff_text(first: FactorSet, second: FactorSet) -> str:
+    """Return the rows that only one of two factor sets has, and those whose figures differ."""
+    before = {row.name: row for row in (*first.models, *first.classes.values())}
+    after = {row.name: row for row in (*second.models, *second.classes.values())}
+    rows = [("row", "figure", first.id, second.id)]
+    for name in sorted(before.keys() | after.keys()):
+        if name not in after or name not in before:
+            rows.append((name, "row", *(("has it", "-") if name in before else ("-", "has it"))))
+        else:
+            rows.extend((name, *change) for change in _changes(before[name], after[name]))
+    return aligned(rows) if len(rows) > 1 else f"{first.id} and {second.id}: no row differs"
+
+
+def explain_text(document: Mapping[str, Any]) -> str:
+    """Return how a model name is read, and the row of every set."""
+    names = ("name", "host_provider", "vendor", "profile", "region", "fine_tuned", "family", "class", "class_match")
+    head = [("raw", document["raw"]), *((name.replace("_", " "), _shown(document[name])) for name in names)]
+    rows = [("set", "answers", "row", "match", "confidence", "boundary", "Wh per 1M input", "Wh per 1M output")]
+    for found in document["sets"]:
+        rates = found["rates"] or {}
+        rows.append(
+            (
+                found["asked"],
+                *(_shown(found[key]) for key in ("set", "id", "match", "confidence", "energy_boundary")),
+                *(_bounds(rates.get(key)) for key in ("uncached_input_wh_per_1m", "visible_output_wh_per_1m")),
+            )
+        )
+    return "\n".join([aligned(head), "", aligned(rows)])
+
+
+def _rows_text(rows: Sequence[FactorRow]) -> str:
+    if all(row.rates is None for row in rows):
+        totals = [key for key in _TOTALS if any(key in row.published for row in rows)]
+        table = [("row", *totals, "confidence", "source", "matches")]
+        table.extend((row.name, *(str(row.published.get(key, "-")) for key in totals), *_about(row)) for row in rows)
+        return aligned(table)
+    table = [("Wh per 1M tokens", *_LABELS, "confidence", "source", "matches")]
+    table.extend((row.name, *(_interval(getattr(row.rates, key)) for key in _RATES), *_about(row)) for row in rows)
+    return aligned(table)
+
+
+def _about(row: FactorRow) -> tuple[str, str, str]:
+    return row.confidence.value, row.source_id, " ".join(row.match) or str(row.published.get("rule", ""))
+
+
+def _changes(before: FactorRow, after: FactorRow) -> Iterator[tuple[str, str, str]]:
+    if before.confidence is not after.confidence:
+        yield "confidence", before.confidence.value, after.confidence.value
+    if before.match != after.match:
+        yield "match", " ".join(before.match), " ".join(after.match)
+    for key in _TOTALS:
+        old, new = before.published.get(key), after.published.get(key)
+        if old != new:
+            yield key, _shown(old), _shown(new)
+    if before.rates is None or after.rates is None:
+        return
+    for key in _RATES:
+        old_rate, new_rate = getattr(before.rates, key), getattr(after.rates, key)
+        if old_rate != new_rate:
+            yield key, _interval(old_rate), _interval(new_rate)
+
+
+def _interval(value: Interval) -> str:
+    low, central, high = (significant(bound, 3) for bound in (value.low, value.central, value.high))
+    return f"{central} ({low} - {high})"
+
+
+def _bounds(value: Mapping[str, float] | None) -> str:
+    return "-" if value is None else _interval(Interval(value["low"], value["central"], value["high"]))
+
+
+def _shown(value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)

@@ -1,0 +1,137 @@
+"""One call, described in plain words, estimated: `otel_carbon.estimate(model="gpt-4o", output_tokens=345)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from otel_carbon.errors import ConfigError
+from otel_carbon.estimator.arguments import Arguments, read_arguments, usage_of
+from otel_carbon.estimator.document import outcome_document
+from otel_carbon.estimator.estimator import Estimator
+from otel_carbon.estimator.explain import Step, explain
+from otel_carbon.estimator.settings import DEFAULT_FACTOR_SET, EstimatorSettings
+from otel_carbon.factors import FactorTables
+from otel_carbon.factors.equivalents import DEFAULT_EQUIVALENTS, equivalents_of
+from otel_carbon.factors.location import knows_region
+from otel_carbon.factors.suggest import did_you_mean
+from otel_carbon.model import Call, Footprint, Outcome
+
+__all__ = ["Estimate", "estimate", "estimate_arguments"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The outcome of one call, with everyday equivalents and the working."""
+
+    outcome: Outcome
+    equivalents: Mapping[str, float]
+    """How many units of each thing the central gCO2e equal (EPA 2026); empty where nothing was estimated."""
+    working: tuple[Step, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the estimate as plain data, the same as `otel-carbon estimate --format json` prints."""
+        return outcome_document(self.outcome, self.equivalents)
+
+
+def estimate(
+    model: str,
+    *,
+    provider: str | None = None,
+    region: str | None = None,
+    zone: str | None = None,
+    input_tokens: int | None = None,
+    cache_read_tokens: int | None = None,
+    cache_write_tokens: int | None = None,
+    output_tokens: int | None = None,
+    reasoning_tokens: int | None = None,
+    factor_set: str | None = None,
+    grid_intensity: float | None = None,
+    pue: float | None = None,
+    latency_s: float | None = None,
+    at: datetime | str | None = None,
+) -> Estimate:
+    """Return energy, gCO2e and water of one call with low, central and high, and how they came about.
+
+    Args:
+        model: name of the model, as any instrumentation or provider writes it.
+        provider: `gen_ai.provider.name`, such as openai, aws.bedrock, azure.ai.openai.
+        region: cloud region where inference runs. Without a provider it is read for the one that the model name
+            gives, else as AWS, and a note says so.
+        zone: grid zone: ISO 3166 alpha-3 code or Electricity Maps key.
+        input_tokens: all input tokens, the cached ones included.
+        cache_read_tokens: input tokens read from the provider's prompt cache.
+        cache_write_tokens: input tokens written to it.
+        output_tokens: all output tokens, the reasoning ones included.
+        reasoning_tokens: output tokens that were not shown.
+        factor_set: id of a factor set; default: the package's own.
+        grid_intensity: g/kWh of the electricity, where you know it.
+        pue: facility energy over IT energy, where you know it.
+        latency_s: duration of the call; factor sets per token do not use it.
+        at: when the call was made; chooses the version of the factor set. A time without a zone is UTC.
+
+    Raises:
+        ConfigError: an argument cannot be used; the message is `name: what is wrong and the fix`.
+    """
+    return estimate_arguments(
+        read_arguments(
+            {
+                "model": model,
+                "provider": provider,
+                "region": region,
+                "zone": zone,
+                "input_tokens": input_tokens,
+                "cache_read_tokens": cache_read_tokens,
+                "cache_write_tokens": cache_write_tokens,
+                "output_tokens": output_tokens,
+                "reasoning_tokens": reasoning_tokens,
+                "factor_set": factor_set,
+                "grid_intensity": grid_intensity,
+                "pue": pue,
+                "latency_s": latency_s,
+                "at": at,
+            }
+        )
+    )
+
+
+def estimate_arguments(arguments: Arguments) -> Estimate:
+    """Return the estimate of one call by its arguments.
+
+    Raises:
+        ConfigError: the model is missing, or a region, zone or factor set is not known.
+    """
+    if arguments.model is None:
+        raise ConfigError("model: is missing; give the name of a model, such as gpt-4o")
+    estimator = _estimator(arguments.factor_set, arguments.zone, arguments.grid_intensity, arguments.pue)
+    tables = estimator.tables
+    if arguments.region is not None and not knows_region(tables, arguments.region):
+        known = {name for regions in tables.regions.values() for name in regions}
+        raise ConfigError(f"region: unknown cloud region {arguments.region!r}; {did_you_mean(arguments.region, known)}")
+    call = Call(
+        provider=arguments.provider,
+        model=arguments.model,
+        usage=usage_of(arguments),
+        region=arguments.region,
+        latency_s=arguments.latency_s,
+        at_unix_nano=arguments.at,
+    )
+    outcome = estimator.estimate(call)
+    if not isinstance(outcome, Footprint) or outcome.co2e_grams is None:
+        return Estimate(outcome, {}, ())
+    equivalents = equivalents_of(outcome.co2e_grams.central, tables.equivalents[DEFAULT_EQUIVALENTS])
+    return Estimate(outcome, equivalents, explain(estimator, call, outcome))
+
+
+@lru_cache(maxsize=64)
+def _estimator(factor_set: str | None, zone: str | None, grid_intensity: float | None, pue: float | None) -> Estimator:
+    settings = EstimatorSettings(
+        factor_set=factor_set or DEFAULT_FACTOR_SET,
+        zone=zone,
+        grid_intensity_g_per_kwh=grid_intensity,
+        pue_ratio=pue,
+        water=True,
+    )
+    return Estimator(FactorTables.bundled(), settings)
