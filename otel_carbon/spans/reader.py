@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +18,8 @@ from otel_carbon.spans.values import MAX_TEXT, MAX_TOKENS, count, text
 from otel_carbon.units import seconds_from_nanoseconds
 
 __all__ = ["Parent", "SpanReader"]
+
+_Get = Callable[[str], Any]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _IRRELEVANT: tuple[bool | None, bool] = (True, True)
@@ -39,7 +41,9 @@ class SpanReader:
         self._rules = rules or AttributionRules()
         self.markers: frozenset[str] = self._table.markers
         """Keys of which at least one is on every GenAI-related span."""
-        self.keys: frozenset[str] = self._table.keys | self._rules.keys() | MARK_KEYS | {ERROR_TYPE}
+        self.attribution_keys: frozenset[str] = self._rules.keys()
+        """Keys that `attribution` looks at. Without any of them on the span, the resource alone decides."""
+        self.keys: frozenset[str] = self._table.keys | self.attribution_keys | MARK_KEYS | {ERROR_TYPE}
         """Every span attribute that a method of this class or `read_mark` may look at."""
         self.key_prefixes: tuple[str, ...] = ()
         """Prefixes of further such keys; no dialect needs one."""
@@ -82,10 +86,11 @@ class SpanReader:
         if dialect is None:
             return None
         operation = dialect.operation(attributes)
+        get = attributes.get
         if operation in dialect.parents:
             return Parent(operation)
-        model = _first_text(attributes, dialect.response_model)
-        request_model = _first_text(attributes, dialect.request_model)
+        model = _first_text(get, dialect.response_model)
+        request_model = _first_text(get, dialect.request_model)
         address, provider = self._who(attributes, dialect)
         usage, alternative = self._usage(attributes, dialect, scope_name, provider, model or request_model)
         recorded = dialect.calls.get(operation) if operation else dialect.without_operation
@@ -102,12 +107,12 @@ class SpanReader:
             usage,
             alternative,
             failed or attributes.get(ERROR_TYPE) is not None,
-            _first_text(attributes, dialect.region),
+            _first_text(get, dialect.region),
             address,
             text(resource.get(CLOUD_REGION)),
             _latency_s(started_unix_nano, ended_unix_nano),
             started_unix_nano or None,
-            _first_text(attributes, dialect.response_id),
+            _first_text(get, dialect.response_id),
         )
 
     def _who(self, attributes: Mapping[str, Any], dialect: CompiledDialect) -> tuple[str | None, str | None]:
@@ -135,13 +140,14 @@ class SpanReader:
         provider: str | None,
         model: str | None,
     ) -> tuple[Usage | None, Usage | None]:
-        input_count = _first_count(attributes, dialect.input_tokens)
-        output_count = _first_count(attributes, dialect.output_tokens)
+        get = attributes.get
+        input_count = _first_count(get, dialect.input_tokens)
+        output_count = _first_count(get, dialect.output_tokens)
         if input_count is None and output_count is None:
             return None, None
-        cache_read = _first_count(attributes, dialect.cache_read_tokens) or 0
-        cache_write = _first_count(attributes, dialect.cache_write_tokens) or 0
-        reasoning = _first_count(attributes, dialect.reasoning_tokens) or 0
+        cache_read = _first_count(get, dialect.cache_read_tokens) or 0
+        cache_write = _first_count(get, dialect.cache_write_tokens) or 0
+        reasoning = _first_count(get, dialect.reasoning_tokens) or 0
         if cache_read or cache_write or reasoning:
             inside = self._table.accounting(scope_name, provider, model, attributes)
         else:
@@ -149,9 +155,9 @@ class SpanReader:
         return disjoint_usage(input_count, output_count, cache_read, cache_write, reasoning, *inside)
 
 
-def _first_text(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
+def _first_text(get: _Get, keys: tuple[str, ...]) -> str | None:
     for key in keys:
-        value = attributes.get(key)
+        value = get(key)
         if value is not None:
             found = text(value)
             if found is not None:
@@ -159,13 +165,13 @@ def _first_text(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> str | N
     return None
 
 
-def _first_count(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
+def _first_count(get: _Get, keys: tuple[str, ...]) -> int | None:
     for key in keys:
-        value = attributes.get(key)
+        value = get(key)
         if value is None:
             continue
-        if value.__class__ is int and 0 <= value <= MAX_TOKENS:  # what almost every emitter writes
-            return int(value)
+        if type(value) is int and 0 <= value <= MAX_TOKENS:  # what almost every emitter writes
+            return value
         found = count(value)
         if found is not None:
             return found
