@@ -6,7 +6,7 @@ import os
 import weakref
 from typing import Protocol
 
-__all__ = ["Forkable", "watch_forks"]
+__all__ = ["Forkable", "abandon", "watch_forks"]
 
 
 class Forkable(Protocol):
@@ -33,9 +33,15 @@ def watch_forks(owner: Forkable) -> None:
     _owners.living.add(owner)
 
 
+def abandon(connection: object) -> None:
+    """Keep what a child inherited from being closed: that would release locks that the parent still holds."""
+    _owners.abandoned.append(connection)
+
+
 class _Owners:
     def __init__(self) -> None:
         self.registered = False
+        self.abandoned: list[object] = []
         self.living: weakref.WeakSet[Forkable] = weakref.WeakSet()
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from otel_carbon.errors import LedgerError, MissingExtraError
+from otel_carbon.errors import LedgerError
 from otel_carbon.ledger.columns import COLUMNS, TOKENS, Column
 from otel_carbon.ledger.dialect import immediate
+from otel_carbon.ledger.extra import require_ledger_extra
 from otel_carbon.ledger.rollup import DIMENSIONS, SUMS
 from otel_carbon.ledger.views import VIEWS
 
@@ -50,10 +51,9 @@ def check_schema(connection: sqlite3.Connection) -> None:
 
 
 def _database(connection: sqlite3.Connection) -> Database:
-    try:
-        from sqlite_utils import Database  # noqa: PLC0415  # an extra: the rest of the package works without it
-    except ImportError as error:
-        raise MissingExtraError("the ledger", "ledger") from error
+    require_ledger_extra("the ledger")
+    from sqlite_utils import Database  # noqa: PLC0415  # an extra: the rest of the package works without it
+
     return Database(connection)
 
 

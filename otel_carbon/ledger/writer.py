@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import atexit
-import importlib.util
 import logging
 import threading
 from collections import deque
 from pathlib import Path
 
-from otel_carbon.errors import MissingExtraError, StorageError
+from otel_carbon.errors import StorageError
 from otel_carbon.estimator import Estimator
 from otel_carbon.ledger.book import Ledger
-from otel_carbon.ledger.forks import watch_forks
+from otel_carbon.ledger.extra import require_ledger_extra
+from otel_carbon.ledger.forks import abandon, watch_forks
 from otel_carbon.ledger.paths import ledger_path
 from otel_carbon.model import Sighting
 
@@ -47,8 +47,7 @@ class LedgerWriter:
         interval_s: float = 0.5,
         queue_size: int = 16_384,
     ) -> None:
-        if importlib.util.find_spec("sqlite_utils") is None:
-            raise MissingExtraError("the ledger", "ledger")
+        require_ledger_extra("the in-app ledger")
         self.path = ledger_path(path)
         self._estimator = estimator
         self._source = source
@@ -111,7 +110,7 @@ class LedgerWriter:
     def after_fork_in_child(self) -> None:
         """Begin with an empty queue, no thread and no connection."""
         if self._ledger is not None:
-            _abandoned.append(self._ledger)
+            abandon(self._ledger)
         self.recorded = self.dropped = 0
         self._reset()
 
@@ -199,7 +198,3 @@ class LedgerWriter:
         if not self._complained:
             self._complained = True
             _logger.warning(message, *values)
-
-
-# Of parent processes: closing one in a child would release what the parent still holds.
-_abandoned: list[Ledger] = []

@@ -1,0 +1,140 @@
+"""The `ledger` exporter of the gateway: every GenAI call becomes one line of the book."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from otel_carbon.errors import InvalidDataError, PermanentExportError, RetryableExportError, StorageError
+from otel_carbon.estimator import Estimator, settings_from_environment
+from otel_carbon.factors import FactorTables
+from otel_carbon.ledger import Ledger, Recorded, ledger_path
+from otel_carbon.model import Sighting
+from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings, Stability, Telemetry
+from otel_carbon.pipeline.otlp import sightings
+from otel_carbon.pipeline.pdata import Signal
+from otel_carbon.pipeline.tally import Tally
+from otel_carbon.spans import SpanReader
+
+__all__ = ["FACTORY", "Config", "LedgerExporter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Configuration of the exporter.
+
+    Raises:
+        ConfigError: the URL names a kind of database that is not supported.
+    """
+
+    url: str = "sqlite:///ledger.db"
+    """SQLite file, relative to the data directory with three slashes and absolute with four."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be opened."""
+        ledger_path(self.url)
+
+
+class LedgerExporter:
+    """Records the GenAI-related spans of traces. It keeps its own position, in the transaction of the lines."""
+
+    def __init__(self, config: Config, settings: Settings) -> None:
+        shared = settings.shared
+        self.path = ledger_path(config.url, Path(shared.get("data_dir", ".")))
+        """The file of the ledger."""
+        self._id = settings.id
+        self._cursor = f"{settings.id}@{shared['journal_id']}"
+        self._estimator: Estimator | None = shared.get("estimator")
+        self._reader: SpanReader | None = shared.get("reader")
+        self._tally: Tally | None = shared.get("tally")
+        self._telemetry: Telemetry | None = shared.get("telemetry")
+        self._ledger: Ledger | None = None
+
+    async def start(self) -> None:
+        """Open the ledger. Raises StorageError when its file cannot be used."""
+        if self._ledger is None:
+            self._ledger = await asyncio.to_thread(self._open)
+
+    async def shutdown(self) -> None:
+        """Close the ledger."""
+        ledger, self._ledger = self._ledger, None
+        if ledger is not None:
+            await asyncio.to_thread(ledger.close)
+
+    async def position(self) -> int | None:
+        """Return the last position that is in the ledger; None when it has never recorded from this journal."""
+        ledger = self._opened()
+        return await asyncio.to_thread(ledger.cursor, self._cursor) or None
+
+    async def export(self, entries: Sequence[JournalEntry]) -> None:
+        """Record the entries in one transaction.
+
+        Raises:
+            RetryableExportError: the disk did not take them; nothing of them is recorded.
+            PermanentExportError: some entries cannot be read; all others are recorded.
+        """
+        if not entries:
+            return
+        recorded, unreadable = await asyncio.to_thread(self._record, entries)
+        if self._tally is not None:
+            for reversal in recorded.reversals:
+                self._tally.add_reversed(reversal.attributes, reversal.co2e_grams)
+        self._count(recorded)
+        if unreadable:
+            raise PermanentExportError(f"{unreadable} spans are in requests that cannot be read", unreadable)
+
+    def _open(self) -> Ledger:
+        if self._estimator is None:
+            self._estimator = Estimator(FactorTables.bundled(), settings_from_environment(os.environ))
+        if self._reader is None:
+            self._reader = SpanReader.bundled()
+        return Ledger.open(self.path, estimator=self._estimator)
+
+    def _opened(self) -> Ledger:
+        if self._ledger is None:
+            raise RetryableExportError(f"{self._id} is not started")
+        return self._ledger
+
+    def _record(self, entries: Sequence[JournalEntry]) -> tuple[Recorded, int]:
+        ledger, reader = self._opened(), self._reader
+        assert reader is not None
+        seen: list[Sighting] = []
+        unreadable = 0
+        for entry in entries:
+            try:
+                seen += sightings(entry.payload.body, reader)
+            except InvalidDataError:
+                unreadable += entry.payload.items
+        try:
+            return ledger.record(seen, cursor=(self._cursor, entries[-1].position)), unreadable
+        except StorageError as error:
+            raise RetryableExportError(str(error)) from error
+
+    def _count(self, recorded: Recorded) -> None:
+        if self._telemetry is None:
+            return
+        outcomes: dict[str, Any] = {
+            "counted": recorded.counted,
+            "duplicate": recorded.duplicates,
+            "failed": recorded.failed,
+            "parent": recorded.parents,
+            "replayed": recorded.replayed,
+            "conflict": recorded.conflicts,
+        }
+        for outcome, spans in outcomes.items():
+            if spans:
+                self._telemetry.count("ledger_spans", spans, exporter=self._id, outcome=outcome)
+
+
+FACTORY = Factory(
+    type="ledger",
+    kind=Kind.EXPORTER,
+    stability=Stability.BETA,
+    signals=frozenset({Signal.TRACES}),
+    config=Config,
+    create=LedgerExporter,
+)
