@@ -57,6 +57,11 @@ class Gateway:
         """Return the receivers by id."""
         return self._graph.receivers if self._graph else {}
 
+    @property
+    def exporters(self) -> Mapping[str, Any]:
+        """Return the exporters by id."""
+        return self._graph.exporters if self._graph else {}
+
     async def start(self) -> None:
         """Start exporters, then connectors, then receivers. When it returns, every port is bound.
 

@@ -55,9 +55,11 @@ def check_pipelines(pipelines: Mapping[str, PipelineConfig], wiring: Wiring, pro
 
 
 def _check_ids_are_unique(wiring: Wiring, problems: Problems) -> None:
-    for end in (Kind.RECEIVER, Kind.EXPORTER):
+    for article, end in (("a", Kind.RECEIVER), ("an", Kind.EXPORTER)):
         for id_ in wiring[end].keys() & wiring[Kind.CONNECTOR].keys():
-            problems.add(f"connectors::{id_}", f"there is {end} of the same name; give one of them a name: {id_}/main")
+            problems.add(
+                f"connectors::{id_}", f"is the id of {article} {end} too; give one of them a name, as {id_}/main"
+            )
 
 
 def _check_end(path: str, ids: tuple[str, ...], signal: Signal, wiring: Wiring, problems: Problems) -> None:
