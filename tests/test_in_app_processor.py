@@ -27,6 +27,7 @@ from otel_carbon.factors import FactorTables
 from otel_carbon.model import Call, Footprint, Sighting, Usage
 from otel_carbon.processors import CarbonSpanProcessor
 from otel_carbon.processors.attributes import attribute_values
+from otel_carbon.processors.duplicates import AnsweredCalls, AnsweredSpan
 from otel_carbon.spans import mark_attributes
 
 CHAT = {
@@ -252,6 +253,35 @@ def test_of_two_spans_with_one_answer_the_one_with_tokens_counts() -> None:
         "inner": "no_usage",
         "outer": "estimated",
     }
+
+
+def test_two_libraries_that_watch_one_call_count_it_once_also_from_two_traces() -> None:
+    app = App()
+    answer = {**CHAT, "gen_ai.response.id": "chatcmpl-1"}
+    framework = app.provider.get_tracer("framework").start_span("outer", attributes=answer)
+    app.tracer.start_span("inner", attributes=answer).end()
+    framework.end()
+
+    assert [ours(span)["otel_carbon.status"] for span in app.exported] == ["estimated", "duplicate"]
+
+
+def test_calls_at_the_same_time_count_even_when_a_server_repeats_its_ids() -> None:
+    app = App()
+    spans = [app.tracer.start_span("chat", attributes={**CHAT, "gen_ai.response.id": "same"}) for _ in range(3)]
+    for span in spans:
+        span.end()
+
+    assert [ours(span)["otel_carbon.status"] for span in app.exported] == ["estimated"] * 3
+
+
+def test_only_the_latest_answers_are_remembered() -> None:
+    answered = AnsweredCalls(generation=10)
+    inner = AnsweredSpan(span_id=2, parent_span_id=1, scope="client", started_unix_nano=5, ended_unix_nano=6)
+    outer = AnsweredSpan(span_id=1, parent_span_id=None, scope="framework", started_unix_nano=4, ended_unix_nano=7)
+    for n in range(100):
+        answered.add(f"id-{n}", inner)
+
+    assert [n for n in range(100) if answered.repeats(f"id-{n}", outer)] == list(range(80, 100))
 
 
 def test_calls_one_after_the_other_count_even_when_a_server_repeats_its_ids() -> None:

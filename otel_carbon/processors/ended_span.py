@@ -10,10 +10,11 @@ from opentelemetry.trace import StatusCode
 
 from otel_carbon.model import Call, Mark, Sighting, SpanIdentity
 from otel_carbon.processors.attributes import attribute_values
+from otel_carbon.processors.duplicates import AnsweredSpan
 from otel_carbon.semconv.carbon import OTEL_CARBON_PROJECT, OTEL_CARBON_TENANT, OTEL_CARBON_WORKLOAD
 from otel_carbon.spans import Parent, SpanReader, adjusted_count
 
-__all__ = ["baggage_attributes", "calls_stood_for", "read_span", "sighting_of"]
+__all__ = ["answered_span", "baggage_attributes", "calls_stood_for", "read_span", "sighting_of"]
 
 _ATTRIBUTION_KEYS = (OTEL_CARBON_TENANT, OTEL_CARBON_PROJECT, OTEL_CARBON_WORKLOAD)
 _LONGEST_BAGGAGE_VALUE = 256
@@ -53,6 +54,18 @@ def baggage_attributes(values: Mapping[str, Any]) -> dict[str, str]:
         return {}
     found = {key: entries[key] for key in _ATTRIBUTION_KEYS if key in entries and key not in values}
     return {key: value[:_LONGEST_BAGGAGE_VALUE] for key, value in found.items() if isinstance(value, str) and value}
+
+
+def answered_span(span: Any) -> AnsweredSpan:
+    """Return what tells this span from another one with the same answer."""
+    parent, scope = span.parent, span.instrumentation_scope
+    return AnsweredSpan(
+        span.context.span_id,
+        None if parent is None else parent.span_id,
+        None if scope is None else scope.name,
+        span.start_time or 0,
+        span.end_time or 0,
+    )
 
 
 def sighting_of(reader: SpanReader, span: Any, call: Call | None, mark: Mark | None, adjusted_count: float) -> Sighting:

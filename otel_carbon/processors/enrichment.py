@@ -14,7 +14,7 @@ from otel_carbon.factors import FactorTables
 from otel_carbon.model import Call, Footprint, NotEstimated, Outcome, Sighting, Status
 from otel_carbon.processors.attributes import write_attributes
 from otel_carbon.processors.duplicates import AnsweredCalls
-from otel_carbon.processors.ended_span import baggage_attributes, calls_stood_for, read_span, sighting_of
+from otel_carbon.processors.ended_span import answered_span, baggage_attributes, calls_stood_for, read_span, sighting_of
 from otel_carbon.processors.meter import CarbonMeter
 from otel_carbon.semconv.carbon import OTEL_CARBON_STATUS
 from otel_carbon.spans import SpanReader, mark_attributes, read_mark
@@ -101,11 +101,11 @@ class Enrichment:
         outcome = self._estimator.estimate(call)
         if call.response_id is None:
             return outcome
-        trace_id = span.context.trace_id
-        if not call.failed and self._answered.repeats(trace_id, call.response_id, span.start_time or 0):
+        answered = answered_span(span)
+        if not call.failed and self._answered.repeats(call.response_id, answered):
             return _DUPLICATE
         if isinstance(outcome, Footprint):
-            self._answered.add(trace_id, call.response_id, span.end_time or 0)
+            self._answered.add(call.response_id, answered)
         return outcome
 
 
