@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import aiohttp
 from aiohttp import hdrs, web
 
-from otel_carbon.errors import ConfigError
+from otel_carbon.errors import ConfigError, InvalidDataError
 from otel_carbon.pipeline import otlp_json
 from otel_carbon.pipeline.duration import duration_s
 from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint, taken_port
@@ -118,6 +119,8 @@ class HttpServer:
                 body = await _read(request, limit_bytes)
         except TimeoutError as error:
             raise web.HTTPRequestTimeout from error
+        except (ConnectionError, aiohttp.ClientPayloadError, web.RequestPayloadError) as error:
+            raise InvalidDataError("the body ends before its end") from error
         return await off_loop(len(body), decompress, body, _content_encoding(request), limit_bytes)
 
 
