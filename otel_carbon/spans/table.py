@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from otel_carbon.errors import ConfigError
@@ -28,6 +28,7 @@ FIELDS = (
 )
 """What a dialect names keys for."""
 
+_BUNDLED = Path(__file__).with_name("dialects.toml")
 _SCHEMA = 1
 _TOP = {"schema", "providers", "hosts", "dialect", "accounting"}
 _DIALECT = {
@@ -91,8 +92,7 @@ class DialectTable:
     @classmethod
     def bundled(cls) -> DialectTable:
         """Return the table that comes with the package."""
-        source = resources.files("otel_carbon.spans").joinpath("dialects.toml")
-        return cls().extended(source.read_text(encoding="utf-8"), name="dialects.toml")
+        return cls().extended(_BUNDLED.read_text(encoding="utf-8"), name=_BUNDLED.name)
 
     def extended(self, toml: str, *, name: str = "dialects") -> DialectTable:
         """Return this table with the rows of a TOML text, which are tried before those that are there.
