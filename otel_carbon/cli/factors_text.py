@@ -55,7 +55,7 @@ def diff_text(first: FactorSet, second: FactorSet) -> str:
     """Return the rows that only one of two factor sets has, and those whose figures differ."""
     before = {row.name: row for row in (*first.models, *first.classes.values())}
     after = {row.name: row for row in (*second.models, *second.classes.values())}
-    rows = [("row", "figure", first.id, second.id)]
+    rows: list[tuple[str, ...]] = [("row", "figure", first.id, second.id)]
     for name in sorted(before.keys() | after.keys()):
         if name not in after or name not in before:
             rows.append((name, "row", *(("has it", "-") if name in before else ("-", "has it"))))
@@ -68,7 +68,9 @@ def explain_text(document: Mapping[str, Any]) -> str:
     """Return how a model name is read, and the row of every set."""
     names = ("name", "host_provider", "vendor", "profile", "region", "fine_tuned", "family", "class", "class_match")
     head = [("raw", document["raw"]), *((name.replace("_", " "), _shown(document[name])) for name in names)]
-    rows = [("set", "answers", "row", "match", "confidence", "boundary", "Wh per 1M input", "Wh per 1M output")]
+    rows: list[tuple[str, ...]] = [
+        ("set", "answers", "row", "match", "confidence", "boundary", "Wh per 1M input", "Wh per 1M output")
+    ]
     for found in document["sets"]:
         rates = found["rates"] or {}
         rows.append(
@@ -84,12 +86,12 @@ def explain_text(document: Mapping[str, Any]) -> str:
 def _rows_text(rows: Sequence[FactorRow]) -> str:
     if all(row.rates is None for row in rows):
         totals = [key for key in _TOTALS if any(key in row.published for row in rows)]
-        table = [("row", *totals, "confidence", "source", "matches")]
+        table: list[tuple[str, ...]] = [("row", *totals, "confidence", "source", "matches")]
         table.extend((row.name, *(str(row.published.get(key, "-")) for key in totals), *_about(row)) for row in rows)
         return aligned(table)
-    table = [("Wh per 1M tokens", *_LABELS, "confidence", "source", "matches")]
-    table.extend((row.name, *(_interval(getattr(row.rates, key)) for key in _RATES), *_about(row)) for row in rows)
-    return aligned(table)
+    rated: list[tuple[str, ...]] = [("Wh per 1M tokens", *_LABELS, "confidence", "source", "matches")]
+    rated.extend((row.name, *(_interval(getattr(row.rates, key)) for key in _RATES), *_about(row)) for row in rows)
+    return aligned(rated)
 
 
 def _about(row: FactorRow) -> tuple[str, str, str]:

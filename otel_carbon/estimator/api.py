@@ -105,7 +105,9 @@ def estimate_arguments(arguments: Arguments) -> Estimate:
     """
     if arguments.model is None:
         raise ConfigError("model: is missing; give the name of a model, such as gpt-4o")
-    estimator = _estimator(arguments.factor_set, arguments.zone, arguments.grid_intensity, arguments.pue)
+    estimator = _estimator(
+        arguments.factor_set, arguments.zone, arguments.grid_intensity_g_per_kwh, arguments.pue_ratio
+    )
     tables = estimator.tables
     if arguments.region is not None and not knows_region(tables, arguments.region):
         known = {name for regions in tables.regions.values() for name in regions}
@@ -116,7 +118,7 @@ def estimate_arguments(arguments: Arguments) -> Estimate:
         usage=usage_of(arguments),
         region=arguments.region,
         latency_s=arguments.latency_s,
-        at_unix_nano=arguments.at,
+        at_unix_nano=arguments.at_unix_nano,
     )
     outcome = estimator.estimate(call)
     if not isinstance(outcome, Footprint) or outcome.co2e_grams is None:
@@ -130,8 +132,8 @@ def _estimator(factor_set: str | None, zone: str | None, grid_intensity: float |
     settings = EstimatorSettings(
         factor_set=factor_set or DEFAULT_FACTOR_SET,
         zone=zone,
-        grid_intensity_g_per_kwh=grid_intensity,
-        pue_ratio=pue,
+        grid_intensity_g_per_kwh=grid_intensity_g_per_kwh,
+        pue_ratio=pue_ratio,
         water=True,
     )
     return Estimator(FactorTables.bundled(), settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from otel_carbon.errors import ConfigError
@@ -30,21 +30,19 @@ class Arguments:
     output_tokens: int | None = None
     reasoning_tokens: int | None = None
     factor_set: str | None = None
-    grid_intensity: float | None = None
-    pue: float | None = None
+    grid_intensity_g_per_kwh: float | None = None
+    pue_ratio: float | None = None
     latency_s: float | None = None
-    at: int | None = None
-    """Nanoseconds since 1970 (UTC)."""
+    at_unix_nano: int | None = None
 
 
-_TEXTS = ("model", "provider", "region", "zone", "factor_set")
-_TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
-_NUMBERS = {
-    "grid_intensity": (0.0, "a number of g/kWh from 0 up, such as 41"),
-    "pue": (1.0, "a ratio from 1 up, such as 1.15 (facility over IT energy)"),
-    "latency_s": (0.0, "a number of seconds from 0 up, such as 2.5"),
-}
-ARGUMENT_NAMES: tuple[str, ...] = tuple(field.name for field in fields(Arguments))
+_A_COUNT = "a whole number of tokens from 0 up"
+ARGUMENT_NAMES = (
+    *("model", "provider", "region", "zone"),
+    *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens"),
+    *("factor_set", "grid_intensity", "pue", "latency_s", "at"),
+)
+"""The names as a user writes them: options without dashes, columns of a file, keywords."""
 
 
 def read_arguments(values: Mapping[str, object]) -> Arguments:
@@ -57,12 +55,7 @@ def read_arguments(values: Mapping[str, object]) -> Arguments:
     unknown = sorted(set(given) - set(ARGUMENT_NAMES))
     if unknown:
         raise ConfigError(f"{unknown[0]}: there is no such argument; there are {', '.join(ARGUMENT_NAMES)}")
-    return Arguments(
-        **{name: _text(given[name]) for name in _TEXTS if name in given},
-        **{name: _tokens(name, given[name]) for name in _TOKENS if name in given},
-        **{name: _at_least(name, given[name], *_NUMBERS[name]) for name in _NUMBERS if name in given},
-        at=_time("at", given["at"]) if "at" in given else None,
-    )
+    return _Reader(given).arguments()
 
 
 def usage_of(arguments: Arguments) -> Usage | None:
@@ -90,48 +83,69 @@ def usage_of(arguments: Arguments) -> Usage | None:
     )
 
 
-def _text(value: object) -> str:
-    return str(value).strip()
+class _Reader:
+    """Reads the given values, each by the name of its argument."""
 
+    def __init__(self, given: Mapping[str, object]) -> None:
+        self._given = given
 
-def _tokens(name: str, value: object) -> int:
-    expected = "a whole number of tokens from 0 up"
-    number = _at_least(name, value, 0.0, expected)
-    if not number.is_integer():
-        raise ConfigError(f"{name}: must be {expected}, not {_shown(value)}")
-    if number > _MOST_TOKENS:
-        raise ConfigError(f"{name}: {_shown(value)} tokens are more than one call can have")
-    return int(number)
+    def arguments(self) -> Arguments:
+        return Arguments(
+            model=self._text("model"),
+            provider=self._text("provider"),
+            region=self._text("region"),
+            zone=self._text("zone"),
+            input_tokens=self._tokens("input_tokens"),
+            cache_read_tokens=self._tokens("cache_read_tokens"),
+            cache_write_tokens=self._tokens("cache_write_tokens"),
+            output_tokens=self._tokens("output_tokens"),
+            reasoning_tokens=self._tokens("reasoning_tokens"),
+            factor_set=self._text("factor_set"),
+            grid_intensity_g_per_kwh=self._at_least("grid_intensity", 0.0, "a number of g/kWh from 0 up, such as 41"),
+            pue_ratio=self._at_least("pue", 1.0, "a ratio from 1 up, such as 1.15 (facility over IT energy)"),
+            latency_s=self._at_least("latency_s", 0.0, "a number of seconds from 0 up, such as 2.5"),
+            at_unix_nano=self._time("at"),
+        )
 
+    def _text(self, name: str) -> str | None:
+        return str(self._given[name]).strip() if name in self._given else None
 
-def _at_least(name: str, value: object, least: float, expected: str) -> float:
-    number = _number(name, value, expected)
-    if number < least:
-        raise ConfigError(f"{name}: must be {expected}, not {_shown(value)}")
-    return number
+    def _tokens(self, name: str) -> int | None:
+        number = self._at_least(name, 0.0, _A_COUNT)
+        if number is None:
+            return None
+        if not number.is_integer():
+            raise _unusable(name, _A_COUNT, self._given[name])
+        if number > _MOST_TOKENS:
+            raise ConfigError(f"{name}: {_shown(self._given[name])} tokens are more than one call can have")
+        return int(number)
 
-
-def _number(name: str, value: object, expected: str) -> float:
-    try:
-        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
-    except (ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise ConfigError(f"{name}: must be {expected}, not {_shown(value)}")
-    return number
-
-
-def _time(name: str, value: object) -> int:
-    moment = value if isinstance(value, datetime) else None
-    if moment is None:
+    def _at_least(self, name: str, least: float, expected: str) -> float | None:
+        if name not in self._given:
+            return None
+        value = self._given[name]
         try:
-            moment = datetime.fromisoformat(str(value).strip())
+            number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
+        except (ValueError, OverflowError):
+            number = math.nan
+        if not least <= number < math.inf:
+            raise _unusable(name, expected, value)
+        return number
+
+    def _time(self, name: str) -> int | None:
+        if name not in self._given:
+            return None
+        value = self._given[name]
+        try:
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
         except ValueError:
-            raise ConfigError(
-                f"{name}: must be a date or time such as 2026-11-30 or 2026-11-30T12:00:00Z, not {_shown(value)}"
-            ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+            raise _unusable(name, "a date or time such as 2026-11-30 or 2026-11-30T12:00:00Z", value) from None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def _unusable(name: str, expected: str, value: object) -> ConfigError:
+    return ConfigError(f"{name}: must be {expected}, not {_shown(value)}")
 
 
 def _shown(value: object) -> str:

@@ -76,4 +76,4 @@ def _offsite_water_l_per_kwh(tables: FactorTables, location: Location) -> Interv
     by_zone = tables.offsite_water_l_per_kwh
     country = location.water_zone.partition("-")[0]
     central = by_zone.get(location.water_zone, by_zone.get(country, location.wue_offsite_fallback_l_per_kwh))
-    return times_divided(central, tables.constants.offsite_water_factor)
+    return times_divided(central, tables.constants.offsite_water_spread_ratio)

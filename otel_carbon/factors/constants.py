@@ -27,7 +27,7 @@ class Constants:
     known_zone_factor: float
     known_pue_factor: float
     known_onsite_wue_factor: float
-    offsite_water_factor: float
+    offsite_water_spread_ratio: float
     name_hint_factor: float
     bounds_factor: Mapping[Confidence, float]
     """Bounds are central times and divided by this where a set publishes none."""
@@ -65,7 +65,7 @@ def load_constants(path: Path, source_ids: Container[str]) -> Constants:
             known_zone_factor=one("factors", "known_zone"),
             known_pue_factor=one("factors", "known_pue"),
             known_onsite_wue_factor=one("factors", "known_onsite_wue"),
-            offsite_water_factor=one("factors", "offsite_water"),
+            offsite_water_spread_ratio=one("factors", "offsite_water"),
             name_hint_factor=one("factors", "name_hint"),
             bounds_factor={label: one("bounds_by_confidence", label.value) for label in Confidence},
         )
