@@ -73,6 +73,7 @@ def test_one_line_is_enough(python: Path, tmp_path: Path) -> None:
         "parent": [[5.0, 5.0], [3.0, 3.0]],
         "histogram": [2, 11],
     }
+    assert seen["ledger"] == "the in-app ledger needs the extra 'ledger': pip install 'otel-carbon[ledger]'"
     assert "without carbon" not in err
 
 

@@ -8,7 +8,6 @@ from typing import Any, Literal, Protocol
 
 from opentelemetry.metrics import MeterProvider
 
-from otel_carbon.errors import MissingExtraError
 from otel_carbon.estimator import Estimator
 from otel_carbon.factors import FactorTables
 from otel_carbon.model import Call, Footprint, NotEstimated, Outcome, Sighting, Status
@@ -112,10 +111,6 @@ class Enrichment:
 def _writer(ledger: str | Path | SightingWriter | None, estimator: Estimator) -> SightingWriter | None:
     if not isinstance(ledger, str | Path):
         return ledger
-    try:
-        from otel_carbon.ledger.writer import LedgerWriter  # noqa: PLC0415 - loads SQLite, which few applications need
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("otel_carbon"):
-            raise
-        raise MissingExtraError("the in-app ledger", "ledger") from error
+    from otel_carbon.ledger.writer import LedgerWriter  # noqa: PLC0415 - loads SQLite, which few applications need
+
     return LedgerWriter(ledger, estimator)

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from importlib.metadata import version
 from typing import Any
 
 from opentelemetry import trace
@@ -15,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import otel_carbon
+from otel_carbon.errors import MissingExtraError
 from otel_carbon.processors import KeepGenAI
 
 CHAT = {
@@ -71,6 +71,15 @@ def sampled_out() -> dict[str, Any]:
     return {"exported": len(exporter.get_finished_spans()), "counted": sums(reader)["otel_carbon.enriched.spans"]}
 
 
+def ledger_without_its_extra() -> str:
+    """Ask for a ledger where sqlite-utils is not installed."""
+    try:
+        otel_carbon.install(TracerProvider(), ledger="ledger.db")
+    except MissingExtraError as error:
+        return str(error)
+    return "no error"
+
+
 def counters() -> dict[str, Any]:
     """Read totals and differences, here and in a forked child, in calls, and what the exemplar points at."""
     delta = dict.fromkeys((Counter, ObservableCounter), AggregationTemporality.DELTA)
@@ -115,5 +124,10 @@ def counters() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    seen = {"sdk": version("opentelemetry-sdk"), "spans": spans(), "sampled_out": sampled_out(), "counters": counters()}
+    seen = {
+        "spans": spans(),
+        "sampled_out": sampled_out(),
+        "counters": counters(),
+        "ledger": ledger_without_its_extra(),
+    }
     json.dump(seen, sys.stdout)
