@@ -128,7 +128,9 @@ def estimate_arguments(arguments: Arguments) -> Estimate:
 
 
 @lru_cache(maxsize=64)
-def _estimator(factor_set: str | None, zone: str | None, grid_intensity: float | None, pue: float | None) -> Estimator:
+def _estimator(
+    factor_set: str | None, zone: str | None, grid_intensity_g_per_kwh: float | None, pue_ratio: float | None
+) -> Estimator:
     settings = EstimatorSettings(
         factor_set=factor_set or DEFAULT_FACTOR_SET,
         zone=zone,
