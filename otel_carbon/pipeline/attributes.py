@@ -15,13 +15,14 @@ from typing import Any
 from otel_carbon.pipeline.otlp_schema import lenient, read
 from otel_carbon.pipeline.wire import read_varint, varint
 
-__all__ = ["AttributeReader", "encode_span_attributes"]
+__all__ = ["AttributeReader", "encode_double_head", "encode_span_attributes"]
 
 _KEY, _VALUE = 0x0A, 0x12  # tags of KeyValue
 _STRING, _BOOL, _INT, _DOUBLE = 0x0A, 0x10, 0x18, 0x21  # tags of AnyValue
 _SPAN_ATTRIBUTES = b"\x4a"  # tag of Span.attributes, field 9
 _LONGEST_REMEMBERED = 128  # bytes of an encoded attribute: names and short words, which repeat; not prompts
 _MOST_REMEMBERED = 8192
+_SMALL_NUMBER = 1024  # ports and zeros repeat, token counts do not
 
 _Pair = tuple[str, Any]
 _UNWANTED: tuple[()] = ()
@@ -68,37 +69,41 @@ class AttributeReader:
     def wants(self, body: bytes, start: int, end: int) -> bool:
         """Tell whether the `KeyValue` between two offsets is to be read. In doubt, it is."""
         try:
-            key, value, value_end = _usual_parts(body, start)
+            key_end, _, value_end = _usual_parts(body, start)
         except IndexError:
             return True
-        if value_end != end or value < 0:
-            return True
-        return key in self._keys or key.startswith(self._prefixes)
+        return value_end != end or self._name(body[start + 2 : key_end]) is not None
 
     def _learn(self, encoded: bytes) -> _Pair | tuple[()]:
+        """Return what an attribute not met before stands for, and remember it where it is likely to come again."""
+        size = len(encoded)
+        if size > _LONGEST_REMEMBERED:
+            return self._pair(encoded)
+        number = _short_integer(encoded, size)
+        if number >= _SMALL_NUMBER:
+            key = self._name(encoded[2 : encoded[1] + 2])
+            return _UNWANTED if key is None else (key, number)
         pair = self._pair(encoded)
-        if len(encoded) <= _LONGEST_REMEMBERED:
-            if len(self._known) >= _MOST_REMEMBERED:
-                self._known = {}
-            self._known[encoded] = pair
+        if len(self._known) >= _MOST_REMEMBERED:
+            self._known = {}
+        self._known[encoded] = pair
         return pair
 
     def _pair(self, encoded: bytes) -> _Pair | tuple[()]:
         try:
-            raw_key, value, end = _usual_parts(encoded, 0)
+            key_end, value, end = _usual_parts(encoded, 0)
         except IndexError:
-            value = end = -1
-            raw_key = b""
+            key_end = value = end = -1
         if end != len(encoded):
             key_value = read(lenient("opentelemetry.proto.common.v1.KeyValue"), encoded, "KeyValue")
             key = self._name(key_value.key)
             return _UNWANTED if key is None else (key, _python_value(key_value.value))
-        key = self._name(raw_key)
+        key = self._name(encoded[2:key_end])
         return _UNWANTED if key is None else (key, _any_value(encoded, value, end))
 
     def _name(self, raw_key: bytes) -> str | None:
         key = self._keys.get(raw_key)
-        if key is None and raw_key.startswith(self._prefixes):
+        if key is None and self._prefixes and raw_key.startswith(self._prefixes):
             key = raw_key.decode("utf-8", "replace")
         return key
 
@@ -110,8 +115,15 @@ def encode_span_attributes(attributes: Mapping[str, str | float]) -> bytes:
         if isinstance(value, str):
             parts.append(_string_attribute(key, value))
         else:
-            parts += (_double_head(key), _pack_double(value))
+            parts += (encode_double_head(key), _pack_double(value))
     return b"".join(parts)
+
+
+@lru_cache(maxsize=256)
+def encode_double_head(key: str) -> bytes:
+    """Return the encoding of a span attribute up to its value, which has to be a double of 8 bytes."""
+    head = _encoded_key(key) + b"\x12\x09\x21"
+    return _SPAN_ATTRIBUTES + varint(len(head) + 8) + head
 
 
 _pack_double = struct.Struct("<d").pack
@@ -127,31 +139,50 @@ def _string_attribute(key: str, value: str) -> bytes:
     return _SPAN_ATTRIBUTES + varint(len(key_value)) + key_value
 
 
-@lru_cache(maxsize=256)
-def _double_head(key: str) -> bytes:
-    head = _encoded_key(key) + b"\x12\x09\x21"
-    return _SPAN_ATTRIBUTES + varint(len(head) + 8) + head
-
-
 def _encoded_key(key: str) -> bytes:
     raw_key = key.encode()
     return b"\x0a" + varint(len(raw_key)) + raw_key
 
 
-def _usual_parts(body: bytes, start: int) -> tuple[bytes, int, int]:
-    """Return key, offset of the value and offset behind it, of a `KeyValue` that is written as all SDKs write it.
+def _usual_parts(body: bytes, start: int) -> tuple[int, int, int]:
+    """Return the offsets behind the key, of the value and behind it, of a `KeyValue` written as all SDKs write it.
 
-    Another way of writing it gives -1 as the last offset.
+    Another way of writing it gives -1 for all of them.
     """
-    key_size = body[start + 1]
-    key_end = start + 2 + key_size
-    if key_size >= 0x80 or body[start] != _KEY or body[key_end] != _VALUE:
-        return b"", -1, -1
+    key_end = body[start + 1] + start + 2
+    if body[start] != _KEY or body[start + 1] >= 0x80 or body[key_end] != _VALUE:
+        return -1, -1, -1
     value_size = body[key_end + 1]
     value = key_end + 2
     if value_size >= 0x80:
         value_size, value = read_varint(body, key_end + 1)
-    return body[start + 2 : key_end], value, value + value_size
+    return key_end, value, value + value_size
+
+
+def _short_integer(encoded: bytes, size: int) -> int:
+    """Return the value of a `KeyValue` in its usual form with an integer of two or three bytes, as token counts have.
+
+    Anything else gives -1.
+    """
+    if size < 8:
+        return -1
+    value = encoded[1] + 4
+    digits = size - value - 1
+    if (
+        not 2 <= digits <= 3
+        or encoded[value] != _INT
+        or encoded[value - 1] != digits + 1
+        or encoded[value - 2] != _VALUE
+        or encoded[0] != _KEY
+        or encoded[-1] >= 0x80
+        or encoded[value + 1] < 0x80
+    ):
+        return -1
+    low = encoded[value + 1] & 0x7F
+    if digits == 2:
+        return low | encoded[-1] << 7
+    middle = encoded[value + 2]
+    return -1 if middle < 0x80 else low | (middle & 0x7F) << 7 | encoded[-1] << 14
 
 
 def _any_value(encoded: bytes, start: int, end: int) -> Any:
@@ -160,7 +191,9 @@ def _any_value(encoded: bytes, start: int, end: int) -> Any:
     if size >= 2:
         tag = encoded[start]
         if tag == _STRING:
-            text_size, text = read_varint(encoded, start + 1)
+            text_size, text = encoded[start + 1], start + 2
+            if text_size >= 0x80:
+                text_size, text = read_varint(encoded, start + 1)
             if text + text_size == end:
                 return encoded[text:end].decode("utf-8", "replace")
         elif tag == _INT:

@@ -38,7 +38,7 @@ def sightings(body: bytes, reader: SpanReader) -> list[Sighting]:
     Raises:
         InvalidDataError: the body is not a traces request.
     """
-    return [span.sighting for span in genai_spans(reader).scan(body)[1]]
+    return [sighting for _, sighting, _ in genai_spans(reader).scan(body)[1]]
 
 
 def rejections(body: bytes, reader: SpanReader | None = None) -> tuple[int, str]:

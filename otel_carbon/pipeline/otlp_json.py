@@ -24,8 +24,9 @@ def decode(signal: Signal, body: bytes) -> bytes:
     """Return an OTLP/JSON request in protobuf encoding.
 
     Unknown names are ignored and null is as absent. A name that occurs twice has its last value, and of several
-    members of a `oneof` the last one counts. A surrogate without its pair, as JavaScript leaves behind when it cuts a
-    string, becomes U+FFFD.
+    members of a `oneof` the last one counts. What JavaScript makes of its values is read as it was meant: a number too
+    large for `intValue` or `asInt` as a double, a surrogate without its pair, left over where a string was cut, as
+    U+FFFD.
 
     Raises:
         InvalidDataError: the body is not such a request; the message names the place as a JSON path.

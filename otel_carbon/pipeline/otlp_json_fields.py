@@ -18,12 +18,18 @@ __all__ = ["encode_message"]
 
 _MAX_DEPTH = 100  # messages in messages: what the decoders of protobuf allow
 _DELIMITED = 2
+_BEYOND_INT64 = 1 << 63
+_INTEGERS_64 = (FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_SFIXED64)
+_NUMBERS = (int, float)
 _IDS = frozenset(("trace_id", "span_id", "parent_span_id"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """How one field is written: `encode` for a scalar, else `message` is the name of the message it holds."""
+    """How one field is written: `encode` for a scalar, else `message` is the name of the message it holds.
+
+    An empty `tag` stands for one that `encode` writes.
+    """
 
     tag: bytes
     encode: Encode | None
@@ -101,8 +107,38 @@ def _fields(name: str) -> Mapping[str, _Field]:
 def _field(field: FieldDescriptor, repeated: bool) -> _Field:
     if field.message_type is not None:
         return _Field(varint(field.number << 3 | _DELIMITED), None, field.message_type.full_name, repeated, False, None)
+    twin = _double_twin(field)
+    if twin is not None:
+        return _Field(b"", _int_or_double(field, twin), "", False, False, None)
     encode, wire_type = SCALARS[field.type]
     packed = repeated and wire_type != _DELIMITED  # the default of proto3, and OTLP does not depart from it
     tag = varint(field.number << 3 | (_DELIMITED if packed else wire_type))
     absent = None if repeated or field.has_presence else DEFAULTS[wire_type]
     return _Field(tag, encode_hex if field.name in _IDS else encode, "", repeated, packed, absent)
+
+
+def _double_twin(field: FieldDescriptor) -> FieldDescriptor | None:
+    """Return the double that can stand in the place of a 64-bit integer, as in `AnyValue` and `NumberDataPoint`."""
+    if field.type not in _INTEGERS_64 or field.containing_oneof is None:
+        return None
+    twins = [each for each in field.containing_oneof.fields if each.type == FieldDescriptor.TYPE_DOUBLE]
+    return twins[0] if twins else None
+
+
+def _int_or_double(field: FieldDescriptor, twin: FieldDescriptor) -> Encode:
+    """Return an encoder that writes the tag as well.
+
+    JavaScript has one kind of number, and its exporters call 1e20 an `intValue`. It is read as the double that their
+    protobuf exporters send.
+    """
+    encode, wire_type = SCALARS[field.type]
+    tag = varint(field.number << 3 | wire_type)
+    encode_double, double_wire_type = SCALARS[twin.type]
+    double_tag = varint(twin.number << 3 | double_wire_type)
+
+    def encode_number(value: Any) -> bytes:
+        if type(value) in _NUMBERS and abs(value) >= _BEYOND_INT64 and value != -_BEYOND_INT64:
+            return double_tag + encode_double(value)
+        return tag + encode(value)
+
+    return encode_number

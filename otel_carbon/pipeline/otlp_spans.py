@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +10,7 @@ from otel_carbon.model import Call, Sighting, SpanIdentity
 from otel_carbon.pipeline.attributes import AttributeReader
 from otel_carbon.pipeline.otlp_schema import ResourceView, SpanView, lenient, read, resource_view, span_view
 from otel_carbon.pipeline.wire import Extent, ResourceSpans, field_end, joined, read_varint, resource_spans
-from otel_carbon.pipeline.wire_search import containing, words_of
+from otel_carbon.pipeline.wire_search import containing, words_in, words_of
 from otel_carbon.semconv.carbon import OTEL_CARBON_STATUS
 from otel_carbon.spans import SpanReader, adjusted_count, read_mark
 
@@ -29,17 +28,11 @@ _NO_TRACE_ID = bytes(16)
 _NO_SPAN_ID = bytes(8)
 
 
-@dataclass(frozen=True, slots=True)
-class GenAISpan:
-    """A GenAI-related span of a request.
+GenAISpan = tuple[int, Sighting, bool]
+"""A GenAI-related span of a request: the offset of its tag, the sighting, and whether `otel_carbon.status` is on it.
 
-    `at` is the offset of its tag. `marked` tells that `otel_carbon.status` is on it, so that it must be left alone,
-    also where its value makes no sense and `sighting.mark` is None.
-    """
-
-    at: int
-    sighting: Sighting
-    marked: bool
+A span with a status is left alone, also where its value makes no sense and there is no `Sighting.mark`.
+"""
 
 
 class GenAISpans:
@@ -49,6 +42,7 @@ class GenAISpans:
         self._reader = reader
         self._words = words_of(reader.markers)
         self._attributes = AttributeReader(reader.keys, reader.key_prefixes)
+        self._attribution_keys = reader.attribution_keys
         self._everything = AttributeReader.of_everything()
         self._resources: dict[bytes, Mapping[str, Any]] = {}
 
@@ -60,18 +54,19 @@ class GenAISpans:
         Raises:
             InvalidDataError: the bytes are not a traces request.
         """
-        if not self._may_be_of_interest(body):
+        words = words_in(body, self._words)
+        if not words:
             return [], []
         layout = resource_spans(body)
         found: list[GenAISpan] = []
         for resource in layout:
             attributes: Mapping[str, Any] | None = None
             for scope in resource.scope_spans:
-                spans = list(containing(body, scope.spans, self._words))
+                spans = containing(body, scope.spans, words)
                 if spans:
                     if attributes is None:
                         attributes = self._resource(joined(body, resource.resource))
-                    found += self._read_scope(body, spans, joined(body, scope.scope), attributes)
+                    self._read_scope(body, spans, joined(body, scope.scope), attributes, found)
         return layout, found
 
     def unaccountable(self, body: bytes) -> Iterator[SpanView]:
@@ -80,31 +75,33 @@ class GenAISpans:
         Raises:
             InvalidDataError: the bytes are not a traces request.
         """
-        if not self._may_be_of_interest(body):
-            return
-        for resource in resource_spans(body):
+        words = words_in(body, self._words)
+        for resource in resource_spans(body) if words else ():
             for scope in resource.scope_spans:
-                for extent in containing(body, scope.spans, self._words):
+                for extent in containing(body, scope.spans, words):
                     if not _begins_with_ids(body, extent[1]):
-                        view: SpanView = read(span_view(), self._slim(body, extent), "Span")
+                        view = self._view(body, extent)
                         if not _has_ids(view) and self._reader.looks_genai(self._attributes.read(view.attributes)):
                             yield view
 
-    def _may_be_of_interest(self, body: bytes) -> bool:
-        return any(word in body for word in self._words)
-
     def _read_scope(
-        self, body: bytes, spans: Sequence[Extent], encoded_scope: bytes, resource: Mapping[str, Any]
-    ) -> Iterator[GenAISpan]:
+        self,
+        body: bytes,
+        spans: Sequence[Extent],
+        encoded_scope: bytes,
+        resource: Mapping[str, Any],
+        found: list[GenAISpan],
+    ) -> None:
+        """Add the GenAI-related spans of one scope to `found`."""
         scope = read(lenient(_SCOPE), encoded_scope, "InstrumentationScope")
         name = scope.name.decode("utf-8", "replace")
         version = scope.version.decode("utf-8", "replace")
-        reader, read_attributes, view_of = self._reader, self._attributes.read, span_view()
+        usual_attribution = self._reader.attribution({}, resource)
         for extent in spans:
-            view: SpanView = read(view_of, self._slim(body, extent), "Span")
-            attributes = read_attributes(view.attributes[:])
+            view = self._view(body, extent)
+            attributes = self._attributes.read(view.attributes[:])
             started, ended = view.start_time_unix_nano, view.end_time_unix_nano
-            call = reader.read(
+            call = self._reader.read(
                 attributes,
                 scope_name=name,
                 scope_version=version,
@@ -121,13 +118,15 @@ class GenAISpans:
                 SpanIdentity(view.trace_id.hex(), view.span_id.hex(), view.parent_span_id.hex()),
                 started,
                 ended,
-                reader.attribution(attributes, resource),
+                usual_attribution
+                if self._attribution_keys.isdisjoint(attributes)
+                else self._reader.attribution(attributes, resource),
                 call if isinstance(call, Call) else None,
                 read_mark(attributes) if marked else None,
                 _adjusted_count(view.trace_state),
                 name or None,
             )
-            yield GenAISpan(extent[0], sighting, marked)
+            found.append((extent[0], sighting, marked))
 
     def _resource(self, encoded: bytes) -> Mapping[str, Any]:
         attributes = self._resources.get(encoded)
@@ -139,6 +138,10 @@ class GenAISpans:
                     self._resources = {}
                 self._resources[encoded] = attributes
         return attributes
+
+    def _view(self, body: bytes, extent: Extent) -> SpanView:
+        view: SpanView = read(span_view(), self._slim(body, extent), "Span")
+        return view
 
     def _slim(self, body: bytes, extent: Extent) -> bytes:
         """Return a span, without what is large and not read where there is such a thing."""

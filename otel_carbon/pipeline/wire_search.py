@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from otel_carbon.pipeline.wire import Extent
 
-__all__ = ["containing", "words_of"]
+__all__ = ["containing", "words_in", "words_of"]
 
 
 def words_of(keys: Iterable[str]) -> tuple[bytes, ...]:
@@ -18,11 +18,17 @@ def words_of(keys: Iterable[str]) -> tuple[bytes, ...]:
     return tuple(sorted(word for word in words if not any(other in word for other in words - {word})))
 
 
-def containing(body: bytes, spans: Sequence[Extent], words: Sequence[bytes]) -> Iterator[Extent]:
-    """Yield the spans in whose bytes one of the words stands, be it in a prompt. The others have none of the keys.
+def words_in(body: bytes, words: Iterable[bytes]) -> list[bytes]:
+    """Return the words that stand anywhere in the bytes."""
+    return [word for word in words if word in body]
 
-    The body is searched once from end to end, not span by span.
+
+def containing(body: bytes, spans: Sequence[Extent], words: Sequence[bytes]) -> list[Extent]:
+    """Return the spans in whose bytes one of the words stands, be it in a prompt. The others have none of the keys.
+
+    The bytes are searched once from end to end, not span by span.
     """
+    found: list[Extent] = []
     nowhere = len(body)
     hits = [-1] * len(words)
     nearest = -1
@@ -35,4 +41,5 @@ def containing(body: bytes, spans: Sequence[Extent], words: Sequence[bytes]) -> 
                     hits[index] = nowhere if hit < 0 else hit
             nearest = min(hits, default=nowhere)
         if nearest < end:
-            yield extent
+            found.append(extent)
+    return found

@@ -1,0 +1,121 @@
+"""The `carbon` processor of the gateway: puts energy and emissions on every GenAI call that passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from otel_carbon.estimator import Estimator, EstimatorSettings
+from otel_carbon.factors import FactorTables
+from otel_carbon.model import NotEstimated, Status
+from otel_carbon.pipeline.attributes_marks import MarkEncoder
+from otel_carbon.pipeline.component import Factory, Kind, Settings, Stability
+from otel_carbon.pipeline.duplicates import duplicates
+from otel_carbon.pipeline.otlp_spans import genai_spans
+from otel_carbon.pipeline.pdata import Enriched, Payload, Signal
+from otel_carbon.pipeline.wire import append_to_spans
+from otel_carbon.spans import AttributionRules, SpanReader
+
+__all__ = ["FACTORY", "CarbonProcessor", "Config"]
+
+_DEFAULTS = EstimatorSettings()
+_DUPLICATE = NotEstimated(Status.DUPLICATE, "another span of the same request stands for the same call")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Configuration of the processor: the settings of the estimate, and which attributes name who pays for it.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+
+    factor_set: str = _DEFAULTS.factor_set
+    """Id of a factor set, or a name without its version: the call's own time then chooses."""
+    region: str | None = _DEFAULTS.region
+    """Cloud region where inference runs, whatever the call says."""
+    zone: str | None = _DEFAULTS.zone
+    """Grid zone where inference runs, whatever the call says."""
+    grid: str = _DEFAULTS.grid
+    """Publication of grid intensities: electricity-maps or ember."""
+    grid_intensity_g_per_kwh: float | None = _DEFAULTS.grid_intensity_g_per_kwh
+    """Carbon intensity of the electricity, in g/kWh, instead of a published one."""
+    pue_ratio: float | None = _DEFAULTS.pue_ratio
+    """Facility energy over IT energy, instead of the provider's."""
+    model_aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Model name on the span to the name of the model behind it."""
+    water: bool = _DEFAULTS.water
+    """Whether water consumption is put on the span."""
+    fallback: bool = _DEFAULTS.fallback
+    """Whether an unknown model gets the factor of an unknown model; otherwise it has no estimate."""
+    attribution: AttributionRules = field(default_factory=AttributionRules)
+    """Attribute keys, best first, that name who a call is accounted to."""
+
+    def __post_init__(self) -> None:
+        """Refuse what the estimator would refuse."""
+        self.estimator_settings()
+
+    def estimator_settings(self) -> EstimatorSettings:
+        """Return the part that the estimator needs."""
+        return EstimatorSettings(
+            factor_set=self.factor_set,
+            region=self.region,
+            zone=self.zone,
+            grid=self.grid,
+            grid_intensity_g_per_kwh=self.grid_intensity_g_per_kwh,
+            pue_ratio=self.pue_ratio,
+            model_aliases=self.model_aliases,
+            water=self.water,
+            fallback=self.fallback,
+        )
+
+
+class CarbonProcessor:
+    """Marks the GenAI calls of traces with their footprint. Everything else passes byte for byte. Thread-safe."""
+
+    def __init__(self, config: Config, settings: Settings) -> None:
+        shared = settings.shared.get("estimator")
+        self.estimator: Estimator = shared or Estimator(FactorTables.bundled(), config.estimator_settings())
+        """What the outcomes come from, for whoever has to come to the same ones."""
+        self.reader = SpanReader.bundled(config.attribution)
+        """What calls are read with, likewise."""
+        self._spans = genai_spans(self.reader)
+        self._marks = MarkEncoder()
+
+    def process(self, payload: Payload) -> Payload:
+        """Return the payload with a mark on every call, and the GenAI-related spans in `enriched`.
+
+        A span that an earlier stage marked is left alone, and so is one whose ids are invalid.
+
+        Raises:
+            InvalidDataError: the body is not a traces request.
+        """
+        if payload.signal is not Signal.TRACES:
+            return payload
+        layout, spans = self._spans.scan(payload.body)
+        if not spans:
+            return payload
+        enriched: list[Enriched] = []
+        additions: dict[int, bytes] = {}
+        repeated = duplicates([sighting for _, sighting, _ in spans])
+        earlier = {each.sighting.span: each for each in payload.enriched}
+        for index, (at, sighting, marked) in enumerate(spans):
+            call = sighting.call
+            if marked or call is None:
+                enriched.append(earlier.get(sighting.span) or Enriched(sighting, None))
+                continue
+            outcome = _DUPLICATE if index in repeated else self.estimator.estimate(call)
+            additions[at] = self._marks.encode(outcome)
+            enriched.append(Enriched(sighting, outcome))
+        body = append_to_spans(payload.body, layout, additions)
+        return replace(payload, body=body, enriched=tuple(enriched))
+
+
+FACTORY = Factory(
+    type="carbon",
+    kind=Kind.PROCESSOR,
+    stability=Stability.BETA,
+    signals=frozenset(Signal),
+    config=Config,
+    create=CarbonProcessor,
+)
