@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
-from otel_carbon.gateway.components import factories
 
+from otel_carbon.gateway.components import factories
 from otel_carbon.pipeline.component import Factory
 
 _ROOT = Path(__file__).parents[1]
