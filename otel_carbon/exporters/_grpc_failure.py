@@ -15,6 +15,7 @@ from otel_carbon.exporters._queue import ContentRefusedError
 
 __all__ = ["grpc_failure"]
 
+_OUR_OWN_LIMIT = "CLIENT: Received message larger than max"  # the answer is too large: the data itself was taken
 _DETAILS_KEY = "grpc-status-details-bin"
 _RETRYABLE = frozenset(
     {
@@ -44,8 +45,7 @@ def grpc_failure(error: grpc.aio.AioRpcError, endpoint: str) -> ExportError:
     asked_s = _asked_s(error)
     if code in _RETRYABLE or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and asked_s is not None):
         return RetryableExportError(message, asked_s)
-    # Our own side refuses an answer that is too large: the data itself was taken.
-    if code in _ABOUT_CONTENT and not details.startswith("CLIENT:"):
+    if code in _ABOUT_CONTENT and _OUR_OWN_LIMIT not in details:
         return ContentRefusedError(message)
     return PermanentExportError(message)
 
