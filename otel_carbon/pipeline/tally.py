@@ -39,7 +39,6 @@ OVERFLOW: AttributeSet = (("otel.metric.overflow", "true"),)
 
 _Dimensions = tuple[str | None, ...]
 _ESTIMATED = Status.ESTIMATED.value
-_WITH_TOKENS = frozenset({_ESTIMATED, Status.UNKNOWN_MODEL.value})
 _TOKEN_KINDS = ("cache_read", "cache_write", "reasoning", "uncached_input", "visible_output")
 
 
@@ -59,7 +58,7 @@ class Tally:
         self._limit = cardinality_limit
         self._lock = threading.Lock()
         self._quantities: dict[_Dimensions, _Sums] = {}
-        self._spans: dict[_Dimensions, int] = {}
+        self._other_spans: dict[_Dimensions, int] = {}
         self._reversed_grams: dict[AttributeSet, float] = {}
 
     def add(self, call: Call, outcome: Outcome, adjusted_count: float = 1.0) -> None:
@@ -69,15 +68,19 @@ class Tally:
         cannot be such a number counts as one. The span itself is counted once.
         """
         count = adjusted_count if 1.0 <= adjusted_count < math.inf else 1.0
-        # The value, not the member: hashing a member runs Python code.
-        status = _ESTIMATED if isinstance(outcome, Footprint) else outcome.status.value
         with self._lock:
-            self._count_span((status, call.provider))
-            if status not in _WITH_TOKENS:
-                return
-            sums = self._sums(_quantity_dimensions(call, outcome))
             if isinstance(outcome, Footprint):
+                sums = self._sums(
+                    (call.operation, call.provider, call.model or call.request_model, outcome.region.name)
+                )
+                sums.estimated_spans += 1
                 sums.add_footprint(outcome, count)
+            else:
+                # The value, not the member: hashing a member runs Python code.
+                self._count_span((outcome.status.value, call.provider))
+                if outcome.status is not Status.UNKNOWN_MODEL:
+                    return
+                sums = self._sums(_quantity_dimensions(call, outcome))
             if call.usage is not None:
                 sums.add_usage(call.usage, count)
 
@@ -93,10 +96,14 @@ class Tally:
         """Return the cumulative sums by metric and attribute set, in the metric's unit (energy in J)."""
         with self._lock:
             quantities = [(dimensions, sums.copy()) for dimensions, sums in self._quantities.items()]
-            spans = list(self._spans.items())
+            spans = dict(self._other_spans)
             reversed_grams = dict(self._reversed_grams)
+        for dimensions, sums in quantities:
+            if sums.estimated_spans:
+                key = (_ESTIMATED, dimensions[1]) if dimensions else ()
+                spans[key] = spans.get(key, 0) + sums.estimated_spans
         result = _quantity_sums(quantities)
-        result[METRIC_OTEL_CARBON_ENRICHED_SPANS] = {_span_attributes(key): float(count) for key, count in spans}
+        result[METRIC_OTEL_CARBON_ENRICHED_SPANS] = {_span_attributes(key): float(n) for key, n in spans.items()}
         result[METRIC_OTEL_CARBON_CO2E_REVERSED] = reversed_grams
         return result
 
@@ -104,15 +111,12 @@ class Tally:
         """Begin at zero in a child process, with a lock that no thread of the parent can hold."""
         self._lock = threading.Lock()
         self._quantities = {}
-        self._spans = {}
+        self._other_spans = {}
         self._reversed_grams = {}
 
     def _count_span(self, dimensions: _Dimensions) -> None:
-        spans = self._spans
-        if dimensions in spans:
-            spans[dimensions] += 1
-            return
-        if len(spans) >= self._limit - 1:
+        spans = self._other_spans
+        if dimensions not in spans and len(spans) >= self._limit - 1:
             dimensions = ()
         spans[dimensions] = spans.get(dimensions, 0) + 1
 
@@ -129,9 +133,10 @@ class Tally:
 class _Sums:
     """The sums of one attribute set. A group without a contribution is absent from the snapshot, not zero."""
 
-    __slots__ = ("co2e_grams", "energy_wh", "tokens")
+    __slots__ = ("co2e_grams", "energy_wh", "estimated_spans", "tokens")
 
     def __init__(self) -> None:
+        self.estimated_spans = 0
         self.co2e_grams: list[float] | None = None
         self.energy_wh: list[float] | None = None
         self.tokens: list[float] | None = None
@@ -168,6 +173,7 @@ class _Sums:
 
     def copy(self) -> _Sums:
         twin = _Sums()
+        twin.estimated_spans = self.estimated_spans
         twin.co2e_grams = self.co2e_grams and self.co2e_grams.copy()
         twin.energy_wh = self.energy_wh and self.energy_wh.copy()
         twin.tokens = self.tokens and self.tokens.copy()

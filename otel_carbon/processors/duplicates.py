@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["AnsweredCalls", "AnsweredSpan"]
 
 _GENERATION = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweredSpan:
+class AnsweredSpan(NamedTuple):
     """What tells whether two spans with the same `gen_ai.response.id` are one call."""
 
     span_id: int

@@ -77,7 +77,8 @@ class Enrichment:
         written: dict[str, str | float] | None = None
         if call is not None and not marked:
             outcome = self._outcome(call, span)
-            written = {**mark_attributes(outcome), **baggage_attributes(values)}
+            written = mark_attributes(outcome)
+            written.update(baggage_attributes(values))
             write_attributes(span, written)
             if self._meter is not None:
                 self._meter.record(call, outcome, span.context, count)

@@ -7,7 +7,6 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry import metrics, trace
@@ -22,7 +21,6 @@ from otel_carbon.semconv.carbon import (
     METRIC_OTEL_CARBON_CO2E,
     METRIC_OTEL_CARBON_CO2E_HIGH,
     METRIC_OTEL_CARBON_CO2E_LOW,
-    METRIC_OTEL_CARBON_CO2E_REVERSED,
     METRIC_OTEL_CARBON_ENERGY,
     METRIC_OTEL_CARBON_ENERGY_HIGH,
     METRIC_OTEL_CARBON_ENERGY_LOW,
@@ -42,7 +40,6 @@ _OBSERVED = (
     METRIC_OTEL_CARBON_ENERGY_LOW,
     METRIC_OTEL_CARBON_ENERGY_HIGH,
     METRIC_OTEL_CARBON_TOKENS,
-    METRIC_OTEL_CARBON_CO2E_REVERSED,
 )
 """Counters that are read when a reader collects. The first one's callback takes the snapshot for all of them."""
 
@@ -82,14 +79,8 @@ class CarbonMeter:
             return self._instruments
 
 
-@dataclass(frozen=True, slots=True)
-class _Example:
-    """One measurement that may become an exemplar."""
-
-    call: Call
-    footprint: Footprint
-    co2e_grams: float
-    span_context: SpanContext
+_Example = tuple[Call, Footprint, float, SpanContext]
+"""One measurement that may become an exemplar: whose, and how many grams. A tuple, as one is made for every call."""
 
 
 class _Instruments:
@@ -115,7 +106,7 @@ class _Instruments:
             return
         co2e_grams = outcome.co2e_grams.central
         if span_context.trace_flags.sampled:
-            self._examples.append(_Example(call, outcome, co2e_grams * adjusted_count, span_context))
+            self._examples.append((call, outcome, co2e_grams * adjusted_count, span_context))
         if self._operation_co2e is not None:
             attributes = _exported(measurement_attributes(call, outcome))
             self._operation_co2e.record(co2e_grams, attributes, _context_of(span_context))
@@ -152,8 +143,9 @@ class _Instruments:
     def _add_co2e(self, attributes: AttributeSet, co2e_grams: float, example: _Example | None) -> None:
         exported = _exported(attributes)
         if example is not None:
-            of_example_grams = min(co2e_grams, example.co2e_grams)
-            self._co2e.add(of_example_grams, exported, _context_of(example.span_context))
+            _, _, example_grams, span_context = example
+            of_example_grams = min(co2e_grams, example_grams)
+            self._co2e.add(of_example_grams, exported, _context_of(span_context))
             co2e_grams -= of_example_grams
         if co2e_grams > 0.0 or example is None:
             self._co2e.add(co2e_grams, exported, _context_of(trace.INVALID_SPAN_CONTEXT))
@@ -168,7 +160,7 @@ def _operation_histogram(meter: Meter) -> metrics.Histogram:
 
 def _latest(examples: deque[_Example]) -> dict[AttributeSet, _Example]:
     taken = [examples.popleft() for _ in range(len(examples))]
-    return {measurement_attributes(example.call, example.footprint): example for example in taken}
+    return {measurement_attributes(example[0], example[1]): example for example in taken}
 
 
 def _exported(attributes: AttributeSet) -> dict[str, str | bool]:
