@@ -186,10 +186,10 @@ def _short_integer(encoded: bytes, size: int) -> int:
 
 
 def _any_value(encoded: bytes, start: int, end: int) -> Any:
-    """Return the `AnyValue` between two offsets."""
+    """Return the `AnyValue` between two offsets, the second of which is the end of the bytes."""
     size = end - start
-    if size >= 2:
-        tag = encoded[start]
+    tag = encoded[start] if size >= 2 else 0
+    try:
         if tag == _STRING:
             text_size, text = encoded[start + 1], start + 2
             if text_size >= 0x80:
@@ -204,6 +204,8 @@ def _any_value(encoded: bytes, start: int, end: int) -> Any:
             return _unpack_double(encoded, start + 1)[0]
         elif tag == _BOOL and size == 2 and encoded[start + 1] < 0x80:
             return encoded[start + 1] != 0
+    except IndexError:
+        pass  # protobuf says below what is wrong
     any_value = read(lenient("opentelemetry.proto.common.v1.AnyValue"), encoded[start:end], "AnyValue")
     return _python_value(any_value)
 

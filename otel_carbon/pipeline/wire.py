@@ -150,7 +150,8 @@ def field_end(body: bytes, tag: int, at: int) -> int:
     open_groups: list[int] = []
     while True:
         kind = tag & 7
-        if tag < 8 or tag > _MAX_TAG:
+        # Field 0 is refused where fields are read; protobuf does not look for it in a group that it skips.
+        if (tag < 8 and not open_groups) or tag > _MAX_TAG:
             raise InvalidDataError(f"not a protobuf message: no field has the tag {tag} at byte {at}")
         if kind == _VARINT:
             at = read_varint(body, at)[1]
