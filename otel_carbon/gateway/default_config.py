@@ -22,7 +22,7 @@ connectors:
 service:
   pipelines:
     traces: {receivers: [otlp], processors: [carbon], exporters: [ledger, carbon_metrics]}
-    metrics: {receivers: [carbon_metrics], exporters: [prometheus]}
+    metrics: {receivers: [otlp, carbon_metrics], exporters: [prometheus]}
 """
 _PROMETHEUS_PORT = 9464
 

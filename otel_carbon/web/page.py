@@ -108,8 +108,10 @@ def _cursor(cursor: Mapping[str, Any]) -> str:
     return f"<tr>{cells}<td>{state}</td></tr>"
 
 
-def _banded(interval: Mapping[str, float], unit: str) -> str:
+def _banded(interval: Mapping[str, float] | None, unit: str) -> str:
     """Return an interval in a unit with a prefix that suits its central value, the bounds beneath."""
+    if interval is None:
+        return "not known"
     prefix, factor = next((step for step in reversed(_STEPS) if interval["central"] >= step[1]), ("", 1.0))
     low, central, high = (_shown(interval[key] / factor) for key in ("low", "central", "high"))
     return f'{central} {prefix}{unit}<span class="band">{low} to {high} {prefix}{unit}</span>'

@@ -1,0 +1,155 @@
+"""`otel-carbon serve`: the gateway as a process."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from otel_carbon.gateway.config import GatewayConfig
+    from otel_carbon.gateway.service import Gateway
+    from otel_carbon.web import WebServer
+
+__all__ = ["EXAMPLE", "HELP", "add_arguments", "data_dir", "gateway_config", "run"]
+
+HELP = "Receive OTLP, put carbon on it, keep the ledger, and pass everything on."
+EXAMPLE = "example:\n  otel-carbon serve --config gateway.yaml --data-dir /var/lib/otel-carbon"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `serve`."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="config in the Collector's shape; none is needed")
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="journal and ledger; default $OTEL_CARBON_DATA_DIR or the data home",
+    )
+    parser.add_argument(
+        "--grpc", metavar="HOST:PORT", help="OTLP/gRPC, 127.0.0.1:4317 by default; port 0 is any, or off"
+    )
+    parser.add_argument(
+        "--http", metavar="HOST:PORT", help="OTLP/HTTP, 127.0.0.1:4318 by default; port 0 is any, or off"
+    )
+    parser.add_argument("--web", metavar="HOST:PORT", help="web, 127.0.0.1:8080 by default; port 0 is any, or off")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the gateway until SIGTERM or SIGINT; 0 after a clean stop."""
+    import logging
+
+    from otel_carbon.gateway.logs import LEVELS, log_handler
+
+    config = gateway_config(args.config, {"grpc": args.grpc, "http": args.http, "web": args.web})
+    logging.basicConfig(level=LEVELS[config.service.telemetry.logs.level], handlers=[log_handler()], force=True)
+    source = _source(args.config)
+    for warning in config.warnings:
+        logging.getLogger(__name__).warning("%s: %s", source, warning)
+    asyncio.run(_serve(config, data_dir(args.data_dir, config), source))
+    return 0
+
+
+def gateway_config(path: Path | None, addresses: Mapping[str, str | None]) -> GatewayConfig:
+    """Return the config in a file, or the default one, with the addresses of the command line in it.
+
+    Raises:
+        ConfigError: it is wrong.
+    """
+    import os
+
+    from otel_carbon.gateway.components import Catalogue
+    from otel_carbon.gateway.config import parse_config, read_config
+    from otel_carbon.gateway.default_config import default_config_text
+    from otel_carbon.gateway.overrides import listen_overrides
+
+    overrides, catalogue = listen_overrides(addresses), Catalogue.bundled()
+    if path is not None:
+        return read_config(path, os.environ, catalogue, overrides)
+    text = default_config_text(addresses)
+    return parse_config(text, os.environ, catalogue, source=_source(path), overrides=overrides)
+
+
+def data_dir(asked: Path | None, config: GatewayConfig) -> Path:
+    """Return the data directory: the command line's, the config's, or the default."""
+    from otel_carbon.ledger import default_data_dir
+
+    if asked is not None:
+        return asked
+    return Path(config.service.data_dir).expanduser() if config.service.data_dir else default_data_dir()
+
+
+def _source(path: Path | None) -> str:
+    return str(path) if path else "default config"
+
+
+async def _serve(config: GatewayConfig, folder: Path, source: str) -> None:
+    import signal
+
+    from otel_carbon.gateway.service import Gateway
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    gateway = Gateway(config, folder, source=source)
+    web = _web(gateway, config, folder)
+    await gateway.start()
+    try:
+        web_url = await _start_web(web)
+        _say_ready(gateway, web_url)
+        await stop.wait()
+    finally:
+        await gateway.stop()
+        if web is not None:
+            await web.shutdown()
+
+
+def _web(gateway: Gateway, config: GatewayConfig, folder: Path) -> WebServer | None:
+    from otel_carbon.web import WebServer, WebSources
+
+    endpoint = config.service.web.endpoint
+    if endpoint is None:
+        return None
+    report = _report_source(config, folder)
+    return WebServer(endpoint, WebSources(gateway.unready_reason, gateway.metrics_text, gateway.describe, report))
+
+
+def _report_source(config: GatewayConfig, folder: Path) -> Callable[[Mapping[str, str]], Mapping[str, Any]]:
+    """Return what answers report queries: the first ledger of the config."""
+    from functools import partial
+
+    from otel_carbon.errors import StorageError
+    from otel_carbon.ledger import ledger_path
+    from otel_carbon.pipeline.component import Kind
+    from otel_carbon.web import report_of_query
+
+    exporters = config.components[Kind.EXPORTER].values()
+    urls = [one.config.url for one in exporters if one.factory.type == "ledger"]
+    if urls:
+        return partial(report_of_query, ledger_path(urls[0], folder))
+
+    def no_ledger(_query: Mapping[str, str]) -> Mapping[str, Any]:
+        raise StorageError("this gateway keeps no ledger; add a `ledger` exporter to a traces pipeline")
+
+    return no_ledger
+
+
+async def _start_web(web: WebServer | None) -> str | None:
+    from otel_carbon.errors import CarbonError, ConfigError
+
+    try:
+        return await web.start() if web is not None else None
+    except ConfigError as error:
+        raise CarbonError(str(error)) from error  # the port is taken: not the config's fault
+
+
+def _say_ready(gateway: Gateway, web_url: str | None) -> None:
+    import json
+    import os
+
+    endpoints = gateway.endpoints
+    ready = {"event": "ready", "grpc": endpoints.get("grpc"), "http": endpoints.get("http"), "web": web_url}
+    print(json.dumps({**ready, "pid": os.getpid()}, separators=(",", ":")), flush=True)
