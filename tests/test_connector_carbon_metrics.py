@@ -1,0 +1,278 @@
+"""The connector counts what this gateway marked, once, and sends it on as OTLP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from otel_carbon._version import __version__
+from otel_carbon.connectors._memo import SpanMemo
+from otel_carbon.connectors.carbon_metrics import FACTORY, CarbonMetricsConnector, Config
+from otel_carbon.errors import ConfigError, UnavailableError
+from otel_carbon.model import (
+    Attribution,
+    Call,
+    Confidence,
+    FactorRef,
+    Footprint,
+    Grid,
+    Interval,
+    Mark,
+    NotEstimated,
+    Outcome,
+    Region,
+    Sighting,
+    SpanIdentity,
+    Status,
+    Usage,
+)
+from otel_carbon.pipeline.component import Settings
+from otel_carbon.pipeline.pdata import Enriched, Payload, Signal
+from otel_carbon.pipeline.tally import Tally
+
+CALL = Call(provider="openai", model="gpt-4o", usage=Usage(uncached_input_tokens=10, visible_output_tokens=5))
+FOOTPRINT = Footprint(
+    model="gpt-4o",
+    energy_wh=Interval(0.1, 0.2, 0.5),
+    it_energy_wh=None,
+    co2e_grams=Interval(0.01, 0.02, 0.05),
+    co2e_operational_grams=None,
+    co2e_embodied_grams=None,
+    water_liters=None,
+    factor=FactorRef("otel-carbon-2026.11", "frontier", "pattern"),
+    confidence=Confidence.CLASS_DEFAULT,
+    region=Region("eu-west-3", "cloud_region"),
+    grid=Grid("FR", 41.0, "test"),
+)
+
+
+class MetricsPipeline:
+    def __init__(self) -> None:
+        self.taken: list[Payload] = []
+        self.error: Exception | None = None
+        self.came = asyncio.Event()
+
+    async def consume(self, payload: Payload) -> None:
+        self.came.set()
+        if self.error is not None:
+            raise self.error
+        self.taken.append(payload)
+
+
+def connector(pipeline: MetricsPipeline, tally: Tally | None = None, **config: Any) -> CarbonMetricsConnector:
+    settings = Settings("carbon_metrics", {Signal.METRICS: pipeline.consume}, {"tally": tally or Tally()})
+    return FACTORY.create(Config(**config), settings)
+
+
+def enriched(span: int, outcome: Outcome | None = FOOTPRINT, call: Call | None = CALL, **sighting: Any) -> Enriched:
+    identity = SpanIdentity("ab" * 16, f"{span:016x}")
+    return Enriched(Sighting(identity, 1, 2, Attribution(), call, **sighting), outcome)
+
+
+def traces(*spans: Enriched) -> Payload:
+    return Payload(Signal.TRACES, b"", len(spans), spans)
+
+
+async def what_is_counted(*payloads: Payload, **config: Any) -> dict[str, float]:
+    """Return the sum of every metric over its attributes."""
+    pipeline = MetricsPipeline()
+    subject = connector(pipeline, **config)
+    await subject.start()
+    for payload in payloads:
+        subject.observe(payload)
+    await subject.shutdown()
+    return {
+        metric.name: sum(point.as_double for point in metric.sum.data_points)
+        for payload in pipeline.taken
+        for metric in request_of(payload).resource_metrics[0].scope_metrics[0].metrics
+    }
+
+
+def request_of(payload: Payload) -> ExportMetricsServiceRequest:
+    return ExportMetricsServiceRequest.FromString(payload.body)
+
+
+# ---- what is counted ------------------------------------------------------------------------------------------------
+
+
+async def test_the_sums_are_those_of_the_footprints() -> None:
+    assert await what_is_counted(traces(enriched(1), enriched(2)), traces(enriched(3))) == {
+        "otel_carbon.co2e": pytest.approx(0.06),
+        "otel_carbon.co2e.low": pytest.approx(0.03),
+        "otel_carbon.co2e.high": pytest.approx(0.15),
+        "otel_carbon.energy": pytest.approx(3 * 0.2 * 3600),
+        "otel_carbon.energy.low": pytest.approx(3 * 0.1 * 3600),
+        "otel_carbon.energy.high": pytest.approx(3 * 0.5 * 3600),
+        "otel_carbon.tokens": 45.0,
+        "otel_carbon.enriched.spans": 3.0,
+    }
+
+
+async def test_a_batch_that_is_sent_again_counts_once() -> None:
+    again = traces(enriched(1), enriched(2))
+
+    assert (await what_is_counted(again, again, again))["otel_carbon.enriched.spans"] == 2.0
+
+
+async def test_what_came_with_a_mark_was_counted_where_it_was_made() -> None:
+    marked = enriched(1, outcome=None, mark=Mark(Status.ESTIMATED))
+    parent = enriched(2, outcome=None, call=None)
+
+    assert await what_is_counted(traces(marked, parent)) == {}
+
+
+async def test_a_call_without_an_estimate_is_in_the_coverage_only() -> None:
+    without = enriched(1, NotEstimated(Status.NO_USAGE, "no token counts"), Call(model="gpt-4o"))
+
+    assert await what_is_counted(traces(without)) == {"otel_carbon.enriched.spans": 1.0}
+
+
+async def test_a_sampled_call_counts_for_those_that_were_not_sampled() -> None:
+    counted = await what_is_counted(traces(enriched(1, adjusted_count=10.0)))
+
+    assert counted["otel_carbon.co2e"] == pytest.approx(0.2)
+    assert counted["otel_carbon.enriched.spans"] == 1.0
+
+
+async def test_what_the_ledger_took_back_goes_out_too() -> None:
+    pipeline, tally = MetricsPipeline(), Tally()
+    subject = connector(pipeline, tally)
+    await subject.start()
+
+    tally.add_reversed((("gen_ai.provider.name", "openai"),), 0.5)
+    await subject.shutdown()
+
+    metric = request_of(pipeline.taken[0]).resource_metrics[0].scope_metrics[0].metrics[0]
+    assert (metric.name, metric.sum.data_points[0].as_double) == ("otel_carbon.co2e.reversed", 0.5)
+
+
+def test_the_memo_forgets_the_oldest_only() -> None:
+    memo = SpanMemo(capacity=2)
+    spans = [SpanIdentity("ab" * 16, f"{number:016x}") for number in range(5)]
+
+    assert [memo.add(span) for span in spans] == [True] * 5
+    assert [memo.add(span) for span in spans[2:]] == [False] * 3
+    assert memo.add(spans[0]) is True
+
+
+# ---- what is sent ---------------------------------------------------------------------------------------------------
+
+
+async def test_the_request_is_a_cumulative_sum_with_everything_a_backend_needs() -> None:
+    pipeline = MetricsPipeline()
+    subject = connector(pipeline)
+    await subject.start()
+    subject.observe(traces(enriched(1)))
+    await subject.shutdown()
+
+    payload = pipeline.taken[0]
+    resource_metrics = request_of(payload).resource_metrics[0]
+    resource = {item.key: item.value.string_value for item in resource_metrics.resource.attributes}
+    scope_metrics = resource_metrics.scope_metrics[0]
+    metric = {metric.name: metric for metric in scope_metrics.metrics}["otel_carbon.co2e"]
+    point = metric.sum.data_points[0]
+    assert (payload.signal, payload.items) == (Signal.METRICS, 12)
+    assert (resource["service.name"], len(resource["service.instance.id"])) == ("otel-carbon", 36)
+    assert (scope_metrics.scope.name, scope_metrics.scope.version) == ("otel-carbon", __version__)
+    assert (metric.unit, metric.sum.is_monotonic, metric.sum.aggregation_temporality) == ("g", True, 2)
+    assert metric.description.startswith("Greenhouse-gas emissions of GenAI calls")
+    assert 0 < point.start_time_unix_nano <= point.time_unix_nano
+    assert {item.key: item.value.string_value for item in point.attributes} == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.response.model": "gpt-4o",
+        "otel_carbon.region.name": "eu-west-3",
+    }
+
+
+async def test_what_is_beyond_the_cardinality_limit_is_marked_as_overflow() -> None:
+    pipeline = MetricsPipeline()
+    subject = connector(pipeline, Tally(cardinality_limit=1))
+    await subject.start()
+    subject.observe(traces(enriched(1)))
+    await subject.shutdown()
+
+    metrics = request_of(pipeline.taken[0]).resource_metrics[0].scope_metrics[0].metrics
+    attribute = metrics[0].sum.data_points[0].attributes[0]
+    assert (attribute.key, attribute.value.bool_value) == ("otel.metric.overflow", True)
+
+
+async def test_nothing_is_sent_as_long_as_nothing_was_counted() -> None:
+    assert await what_is_counted() == {}
+
+
+async def test_it_sends_every_interval_from_one_start_time() -> None:
+    pipeline = MetricsPipeline()
+    subject = connector(pipeline, interval="1ms")
+    await subject.start()
+    subject.observe(traces(enriched(1)))
+    while len(pipeline.taken) < 3:
+        await pipeline.came.wait()
+        pipeline.came.clear()
+    await subject.shutdown()
+
+    starts = {
+        request_of(payload).resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[0].start_time_unix_nano
+        for payload in pipeline.taken
+    }
+    assert len(starts) == 1
+
+
+async def test_an_emission_without_room_is_made_up_for(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    pipeline = MetricsPipeline()
+    pipeline.error = UnavailableError("the journal is full")
+    subject = connector(pipeline, interval="1ms")
+    await subject.start()
+    subject.observe(traces(enriched(1)))
+    await pipeline.came.wait()
+    pipeline.error = None
+    await subject.shutdown()
+
+    assert "the journal is full" in caplog.messages[0]
+    assert len(pipeline.taken) >= 1
+
+
+async def test_a_fault_in_the_pipeline_is_logged_and_does_not_stop_the_shutdown(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pipeline = MetricsPipeline()
+    pipeline.error = ZeroDivisionError()
+    subject = connector(pipeline, interval="1ms")
+    await subject.start()
+    subject.observe(traces(enriched(1)))
+    await pipeline.came.wait()
+    pipeline.error = None
+    await asyncio.sleep(0)
+    await subject.shutdown()
+
+    assert caplog.messages == ["the carbon metrics stopped"]
+    assert len(pipeline.taken) == 1
+
+
+# ---- life cycle and config ------------------------------------------------------------------------------------------
+
+
+async def test_shutdown_is_safe_before_start_and_twice() -> None:
+    subject = connector(MetricsPipeline())
+
+    await subject.shutdown()
+    await subject.start()
+    await subject.shutdown()
+    await subject.shutdown()
+
+
+def test_it_needs_a_metrics_pipeline() -> None:
+    with pytest.raises(ConfigError, match="name it as a receiver of a metrics pipeline"):
+        FACTORY.create(Config(), Settings("carbon_metrics", {}, {"tally": Tally()}))
+
+
+def test_wrong_settings_are_refused() -> None:
+    with pytest.raises(ConfigError, match="interval must be longer"):
+        Config(interval="0s")
+    with pytest.raises(ConfigError, match="remembered_spans must be at least 1"):
+        Config(remembered_spans=0)
