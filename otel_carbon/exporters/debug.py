@@ -21,7 +21,7 @@ __all__ = ["FACTORY", "Config", "DebugExporter"]
 
 _VERBOSITIES = ("basic", "normal", "detailed")
 _ITEMS: Mapping[Signal, str] = MappingProxyType(
-    {Signal.TRACES: "spans", Signal.METRICS: "data points", Signal.LOGS: "log records"}
+    {Signal.TRACES: "span", Signal.METRICS: "data point", Signal.LOGS: "log record"}
 )
 
 
@@ -79,13 +79,12 @@ class DebugExporter:
     def _lines(self, entries: Sequence[JournalEntry]) -> list[str]:
         signal = entries[0].payload.signal
         items = sum(entry.payload.items for entry in entries)
-        requests = f"{len(entries)} request{'s' if len(entries) > 1 else ''}"
-        count = f"{self._id}: {signal}: {items:,} {_ITEMS[signal]} in {requests}"
+        count = f"{self._id}: {signal}: {_counted(items, _ITEMS[signal])} in {_counted(len(entries), 'request')}"
         if signal is not Signal.TRACES or self._reader is None:
             return [count]
         seen = [sighting for entry in entries for sighting in sightings(entry.payload.body, self._reader)]
         calls = [sighting for sighting in seen if sighting.call is not None]
-        count += f", {len(calls):,} GenAI calls, {len(seen) - len(calls):,} parents of calls"
+        count += f", {_counted(len(calls), 'GenAI call')}, {_counted(len(seen) - len(calls), 'parent')} of calls"
         return [line for call in calls for line in self._call_lines(call)] + [count]
 
     def _call_lines(self, call: Sighting) -> list[str]:
@@ -96,6 +95,10 @@ class DebugExporter:
                 return [call_line(call)]
             case _:
                 return [call_line(call), *(f"    {line}" for line in call_details(call))]
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _output(path: str) -> TextIO:
