@@ -43,13 +43,18 @@ def _run(command: list[str | Path], folder: Path, **variables: str) -> tuple[str
     return done.stdout, done.stderr
 
 
-def _exported(python: Path, folder: Path, **variables: str) -> dict[str, dict[str, Any]]:
-    """Return the attributes by span name that an application exports that has no line of otel-carbon."""
+def _console(python: Path, folder: Path, **variables: str) -> list[dict[str, Any]]:
+    """Return what an application prints through console exporters that has no line of otel-carbon."""
     console = {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
     path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
     command: list[str | Path] = [python.parent / "opentelemetry-instrument", "python", _FOLDER / "plain.py"]
     out, _ = _run(command, folder, **{"PATH": path, **console, **variables})
-    return {span["name"]: span["attributes"] for span in _documents(out)}
+    return list(_documents(out))
+
+
+def _exported(python: Path, folder: Path, **variables: str) -> dict[str, dict[str, Any]]:
+    """Return the attributes of the spans that it exports, by name."""
+    return {span["name"]: span["attributes"] for span in _console(python, folder, **variables)}
 
 
 def _documents(text: str) -> Iterator[dict[str, Any]]:
@@ -92,6 +97,21 @@ def test_it_can_be_switched_off(python: Path, tmp_path: Path, switch: dict[str, 
 
     assert set(spans) == {"GET /", "chat gpt-4o"}
     assert not any(key.startswith("otel_carbon.") for attributes in spans.values() for key in attributes)
+
+
+def test_calls_that_are_sampled_out_are_counted_without_a_line(python: Path, tmp_path: Path) -> None:
+    sampler = {"OTEL_TRACES_SAMPLER": "keep_genai", "OTEL_TRACES_SAMPLER_ARG": "0"}
+    exported = _console(python, tmp_path, OTEL_METRICS_EXPORTER="console", **sampler)
+
+    (metrics,) = [document for document in exported if "resource_metrics" in document]
+    points = {
+        metric["name"]: [point["value"] for point in metric["data"]["data_points"]]
+        for scope in metrics["resource_metrics"][0]["scope_metrics"]
+        for metric in scope["metrics"]
+    }
+    assert [document for document in exported if "trace_id" in document.get("context", {})] == []
+    assert points["otel_carbon.enriched.spans"] == [1]
+    assert sum(points["otel_carbon.tokens"]) == 1545
 
 
 def test_a_wrong_setting_stops_neither_the_application_nor_its_spans(python: Path, tmp_path: Path) -> None:
