@@ -10,7 +10,7 @@ from pathlib import Path
 
 from otel_carbon.errors import StorageError
 
-__all__ = ["connect", "connect_read_only", "immediate", "storage_error"]
+__all__ = ["connect", "connect_read_only", "damages", "immediate", "storage_error"]
 
 _BUSY_TIMEOUT_MS = 30_000
 _SETTINGS = (
@@ -76,6 +76,12 @@ def immediate(connection: sqlite3.Connection) -> Generator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def damages(connection: sqlite3.Connection) -> list[str]:
+    """Return what the database finds wrong with its own file, empty for a sound one."""
+    messages = [str(row[0]) for row in connection.execute("PRAGMA quick_check(5)")]
+    return [message for message in messages if message != "ok"]
 
 
 def storage_error(path: Path, error: Exception) -> StorageError:

@@ -11,8 +11,10 @@ from typing import Any
 from otel_carbon.ledger.columns import COLUMN_NAMES, QUANTITIES, TOKENS, bounds_of
 
 __all__ = [
+    "COUNTS",
     "DIMENSIONS",
     "HOUR_SQL",
+    "LINE_COUNTS",
     "SUMS",
     "dimension_sql",
     "hour_of",
@@ -43,11 +45,20 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
 SUMS = ("calls", *TOKENS, *(name for quantity in QUANTITIES for name in bounds_of(quantity)))
 """Columns that the roll-up adds up. A sum is NULL where no line has a value."""
 
-_COUNTS = ("counted", "sampled_calls")
-"""`counted`: lines, reversals negative. `sampled_calls`: those of them that stand for more than one call."""
+COUNTS = ("counted", "sampled_calls", "claims_differ")
+"""`counted`: lines, reversals negative. Of these, `sampled_calls` stand for more than one call, and in
+`claims_differ` an earlier stage's claim is not what the ledger came to."""
 
 _HOUR_CHARACTERS = 13  # 2026-11-23T20, which is stored as 2026-11-23T20:00Z
 _HOUR_END = ":00Z"
+_SIGN = "CASE WHEN reverses_seq IS NULL THEN 1 ELSE -1 END"
+LINE_COUNTS = {
+    "counted": _SIGN,
+    "sampled_calls": f"CASE WHEN adjusted_count = 1 THEN 0 ELSE {_SIGN} END",
+    "claims_differ": f"CASE WHEN claim_differs = 1 THEN {_SIGN} ELSE 0 END",
+}
+"""SQL expression over a line that gives its part of each of `COUNTS`."""
+
 HOUR_SQL = f"substr(occurred_at, 1, {_HOUR_CHARACTERS}) || '{_HOUR_END}'"
 """SQL expression over a table with `occurred_at` that gives the hour as the roll-ups store it."""
 
@@ -55,6 +66,7 @@ _INDEX = {name: index for index, name in enumerate(COLUMN_NAMES)}
 _OCCURRED_AT = _INDEX["occurred_at"]
 _ADJUSTED_COUNT = _INDEX["adjusted_count"]
 _REVERSES_SEQ = _INDEX["reverses_seq"]
+_CLAIM_DIFFERS = _INDEX["claim_differs"]
 _DIMENSION_INDEXES = tuple(tuple(_INDEX[name] for name in names) for names in DIMENSIONS.values())
 _columns_of_dimensions = itemgetter(*(index for indexes in _DIMENSION_INDEXES for index in indexes))
 _FIRST_SUM, _LAST_SUM = _INDEX["calls"], _INDEX["water_liters_high"] + 1
@@ -74,21 +86,17 @@ def hour_of(occurred_at: str) -> str:
 def hourly_from_lines_sql() -> str:
     """Return the query over all lines that gives exactly what `hourly` must hold."""
     dimensions = ", ".join(f"{dimension_sql(name)} AS {name}" for name in DIMENSIONS)
-    sign = "CASE WHEN reverses_seq IS NULL THEN 1 ELSE -1 END"
     sums = ", ".join(f"SUM({name}) AS {name}" for name in SUMS)
+    counts = ", ".join(f"SUM({LINE_COUNTS[name]}) AS {name}" for name in COUNTS)
     keys = ", ".join(str(number + 2) for number in range(len(DIMENSIONS)))
-    return (
-        f"SELECT {HOUR_SQL} AS hour, {dimensions}, SUM({sign}) AS counted,"
-        f" SUM(CASE WHEN adjusted_count = 1 THEN 0 ELSE {sign} END) AS sampled_calls, {sums}"
-        f" FROM lines GROUP BY 1, {keys}"
-    )
+    return f"SELECT {HOUR_SQL} AS hour, {dimensions}, {counts}, {sums} FROM lines GROUP BY 1, {keys}"
 
 
 def upsert_hourly_sql() -> str:
     """Return the statement that adds one group of new lines to the roll-up."""
     keys = ("hour", *DIMENSIONS)
-    columns = (*keys, *_COUNTS, *SUMS)
-    added = [f"{name} = hourly.{name} + excluded.{name}" for name in (*_COUNTS, "calls")]
+    columns = (*keys, *COUNTS, *SUMS)
+    added = [f"{name} = hourly.{name} + excluded.{name}" for name in (*COUNTS, "calls")]
     added += [
         f"{name} = CASE WHEN excluded.{name} IS NULL THEN hourly.{name}"
         f" ELSE COALESCE(hourly.{name}, 0) + excluded.{name} END"
@@ -117,13 +125,14 @@ def _key(row: Sequence[Any]) -> tuple[str, ...]:
     )
 
 
-def _counts(group: Sequence[Sequence[Any]]) -> tuple[int, int]:
-    counted = sampled = 0
+def _counts(group: Sequence[Sequence[Any]]) -> tuple[int, int, int]:
+    counted = sampled = differing = 0
     for row in group:
         sign = 1 if row[_REVERSES_SEQ] is None else -1
         counted += sign
         sampled += 0 if row[_ADJUSTED_COUNT] == 1.0 else sign
-    return counted, sampled
+        differing += sign if row[_CLAIM_DIFFERS] == 1 else 0
+    return counted, sampled, differing
 
 
 def _sums(group: Sequence[Sequence[Any]]) -> list[float | None]:

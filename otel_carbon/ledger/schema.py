@@ -12,7 +12,7 @@ from otel_carbon.errors import LedgerError
 from otel_carbon.ledger.columns import COLUMNS, TOKENS, Column
 from otel_carbon.ledger.dialect import immediate
 from otel_carbon.ledger.extra import require_ledger_extra
-from otel_carbon.ledger.rollup import DIMENSIONS, SUMS
+from otel_carbon.ledger.rollup import COUNTS, DIMENSIONS, SUMS
 from otel_carbon.ledger.views import VIEWS
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _tables() -> tuple[str, ...]:
         ),
         (
             f"CREATE TABLE hourly (hour TEXT NOT NULL, {', '.join(f'{name} TEXT NOT NULL' for name in DIMENSIONS)},"
-            f" counted INTEGER NOT NULL, sampled_calls INTEGER NOT NULL, {', '.join(map(_sum_definition, SUMS))},"
+            f" {', '.join(f'{name} INTEGER NOT NULL' for name in COUNTS)}, {', '.join(map(_sum_definition, SUMS))},"
             f" PRIMARY KEY (hour, {', '.join(DIMENSIONS)}))"
         ),
         (

@@ -1,0 +1,95 @@
+"""What a report says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from otel_carbon.model import Interval
+
+__all__ = ["Coverage", "Group", "Period", "Report", "TakenBack", "Totals"]
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `start` (inclusive) to `end` (exclusive), ISO 8601 in UTC; None only in an empty ledger."""
+
+    start: str | None
+    end: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over calls. A quantity that no factor set of theirs gives is None; input includes the cached tokens."""
+
+    calls: int | float
+    input_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    energy_wh: Interval | None
+    it_energy_wh: Interval | None
+    co2e_grams: Interval | None
+    co2e_operational_grams: Interval | None
+    co2e_embodied_grams: Interval | None
+    water_liters: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The calls that agree in the dimensions of `keys`; an unknown value is None."""
+
+    keys: Mapping[str, str | None]
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How the spans that were seen came out: what the totals rest on."""
+
+    seen_spans: int
+    counted: int
+    """Spans with a standing line, `no_usage` and `unknown_model` among them."""
+    duplicates: int
+    no_usage: int
+    failed: int
+    unknown_model: int
+    sampled_calls: int
+    """Of the counted, those that stand for more than one call."""
+    parents: int
+    conflicts: int
+    """Spans that came again with different content; the first one counts."""
+    claims_differ: int
+    """Of the counted, those where an earlier stage had put another figure on the span."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Lines of the period that reversals have taken back."""
+
+    lines: int
+    co2e_grams: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The answer of the ledger for one period, as it stood at one moment."""
+
+    period: Period
+    as_of: str
+    """The last moment of recording that the report includes."""
+    tenant: str | None
+    totals: Totals
+    by: tuple[str, ...]
+    groups: tuple[Group, ...]
+    coverage: Coverage
+    confidence_share: Mapping[str, float]
+    """Share of gCO2e by confidence label, from 0 to 1."""
+    factor_sets: tuple[str, ...]
+    grid_sources: tuple[str, ...]
+    taken_back: TakenBack
+    equivalents: Mapping[str, float]
+    notes: tuple[str, ...]
+    sentence: str
+    """What was estimated, how, and what is left out."""

@@ -1,0 +1,215 @@
+"""A report as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+import io
+import os
+import textwrap
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TextIO
+
+from otel_carbon.errors import MissingExtraError
+from otel_carbon.reports.display import compact, count, energy_with_bounds, grams_with_bounds, percent, significant
+from otel_carbon.reports.report import Group, Report, Totals
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+__all__ = ["print_report", "report_text"]
+
+_WIDTHS = (80, 120)
+_WIDTH_OF_FILES = 100
+_WITH_TOKENS, _WITH_ENERGY = 100, 118  # characters from which a table has room for more columns
+_BAR = 8
+_MOST_GROUPS = 40
+_LIKE = (("car_km", "km by petrol car"), ("phone_charge", "phone charges"), ("tree_month", "months of a tree's growth"))
+_CONFIDENCE = {
+    "measured": "measured",
+    "vendor_reported": "vendor reported",
+    "estimated": "estimated",
+    "class_default": "class default",
+    "low": "low",
+}
+
+
+def print_report(report: Report, ledger: str, file: TextIO) -> None:
+    """Print a report; colours and block characters only on a terminal, no colours where NO_COLOR is set.
+
+    Raises:
+        MissingExtraError: rich is not installed.
+    """
+    _Page(report, ledger, _console(file)).print()
+
+
+def report_text(report: Report, ledger: str, width: int = 100) -> str:
+    """Return a report as plain text.
+
+    Raises:
+        MissingExtraError: rich is not installed.
+    """
+    buffer = io.StringIO()
+    _Page(report, ledger, _console(buffer, width)).print()
+    return buffer.getvalue()
+
+
+def _console(file: TextIO, width: int | None = None) -> Console:
+    try:
+        from rich.console import Console  # noqa: PLC0415  # an extra: the rest of the package works without it
+    except ImportError as error:
+        raise MissingExtraError("a report as a table", "report") from error
+    narrowest, widest = _WIDTHS
+    console = Console(file=file, highlight=False, emoji=False, markup=False)
+    if width is None:
+        width = console.width if console.is_terminal or "COLUMNS" in os.environ else _WIDTH_OF_FILES
+    console.width = min(max(width, narrowest), widest)
+    return console
+
+
+class _Page:
+    """One report on one console."""
+
+    def __init__(self, report: Report, ledger: str, console: Console) -> None:
+        self._report = report
+        self._ledger = ledger
+        self._console = console
+        self._fancy = console.is_terminal and not console.options.ascii_only
+
+    def print(self) -> None:
+        report = self._report
+        self._heading()
+        if not report.coverage.seen_spans:
+            self._nothing()
+            return
+        self._headline(report.totals)
+        if report.groups:
+            self._groups(report.groups)
+        self._foundation()
+        self._line()
+        self._wrapped(report.sentence)
+
+    def _heading(self) -> None:
+        period = self._report.period
+        span = f"{_moment(period.start)} to {_moment(period.end)} UTC" if period.start else "no calls yet"
+        tenant = f", tenant {self._report.tenant}" if self._report.tenant is not None else ""
+        self._line(f"Carbon of GenAI calls, {span}{tenant}", style="bold")
+        self._line(f"{self._ledger}, as recorded until {_moment(self._report.as_of)} UTC", style="dim")
+        self._line()
+
+    def _nothing(self) -> None:
+        self._line("No GenAI call is in the ledger for this period.")
+        self._line()
+        self._line("What to do next:")
+        for step in (
+            "otel-carbon demo --once           see the whole path on this machine, without keys",
+            "otel-carbon serve                 take OTLP on 127.0.0.1:4317 and :4318 into this ledger",
+            "otel_carbon.install(ledger=PATH)  one line in an application, without a server",
+        ):
+            self._line(f"  {step}")
+
+    def _headline(self, totals: Totals) -> None:
+        co2e, energy, water = totals.co2e_grams, totals.energy_wh, totals.water_liters
+        if co2e is not None:
+            like = [
+                f"{significant(self._report.equivalents[key], 2)} {words}"
+                for key, words in _LIKE
+                if key in self._report.equivalents
+            ]
+            self._line(f"  Emissions  {grams_with_bounds(co2e)}", style="bold green")
+            self._line(f"             as much as {', or '.join(like)}", style="dim")
+        if energy is not None:
+            self._line(f"  Energy     {energy_with_bounds(energy)} at the data-centre meter", style="bold")
+        if water is not None and water.central:
+            bounds = f"{significant(water.low)}–{significant(water.high)}"
+            self._line(f"  Water      {significant(water.central)} L ({bounds})")
+        self._line(f"  Calls      {count(totals.calls)}")
+        cached, reasoning = count(totals.cache_read_tokens), count(totals.reasoning_tokens)
+        self._line(
+            f"  Tokens     {count(totals.input_tokens)} in ({cached} from cache),"
+            f" {count(totals.output_tokens)} out ({reasoning} reasoning)"
+        )
+        self._line()
+
+    def _groups(self, groups: tuple[Group, ...]) -> None:
+        from rich.table import Table  # noqa: PLC0415  # see _console
+
+        shown = groups[:_MOST_GROUPS]
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for name in self._report.by:
+            table.add_column(name.replace("_", " "), overflow="fold")
+        table.add_column("calls", justify="right", no_wrap=True)
+        if self._console.width >= _WITH_TOKENS:
+            table.add_column("tokens in", justify="right", no_wrap=True)
+            table.add_column("out", justify="right", no_wrap=True)
+        if self._console.width >= _WITH_ENERGY:
+            table.add_column("energy", no_wrap=True)
+        table.add_column("emissions", no_wrap=True)
+        table.add_column("share of it", no_wrap=True, style="green")
+        total = self._report.totals.co2e_grams
+        for group in shown:
+            self._row(table, group, total.central if total is not None else 0.0)
+        self._console.print(table)
+        if len(groups) > len(shown):
+            self._line(f"  and {len(groups) - len(shown):,} more: --format csv has them all", style="dim")
+        self._line()
+
+    def _row(self, table: Table, group: Group, total_grams: float) -> None:
+        totals = group.totals
+        co2e, energy = totals.co2e_grams, totals.energy_wh
+        share = co2e.central / total_grams if co2e is not None and total_grams > 0.0 else 0.0
+        cells = [value if value is not None else "unknown" for value in group.keys.values()]
+        cells.append(compact(totals.calls))
+        if self._console.width >= _WITH_TOKENS:
+            cells += [compact(totals.input_tokens), compact(totals.output_tokens)]
+        if self._console.width >= _WITH_ENERGY:
+            cells.append("not given" if energy is None else self._plain(energy_with_bounds(energy)))
+        emissions = "not given" if co2e is None else grams_with_bounds(co2e).replace("CO2e", "")
+        table.add_row(*cells, self._plain(emissions), self._bar(share))
+
+    def _bar(self, share: float) -> str:
+        full = round(share * _BAR)
+        block, empty = ("█", "░") if self._fancy else ("#", ".")
+        return f"{block * full}{empty * (_BAR - full)} {percent(share):>5}"
+
+    def _foundation(self) -> None:
+        coverage = self._report.coverage
+        parts = [
+            f"{coverage.counted:,} of {coverage.seen_spans:,} GenAI spans counted",
+            *_named(
+                (coverage.parents, "agents, chains and tools"),
+                (coverage.duplicates, "duplicates"),
+                (coverage.failed, "failed"),
+            ),
+        ]
+        self._wrapped(f"Coverage    {', '.join(parts)}", indent=12)
+        shares = [
+            f"{percent(share)} {_CONFIDENCE.get(label, label)}"
+            for label, share in self._report.confidence_share.items()
+        ]
+        if shares:
+            self._wrapped(f"Confidence  {', '.join(shares)} (share of emissions)", indent=12)
+        if self._report.taken_back.lines:
+            taken = self._report.taken_back
+            self._wrapped(f"Reversed    {taken.lines:,} lines, {significant(taken.co2e_grams)} gCO2e", indent=12)
+        for note in self._report.notes:
+            self._wrapped(f"Note        {note}", indent=12)
+
+    def _wrapped(self, text: str, indent: int = 0) -> None:
+        for line in textwrap.wrap(
+            self._plain(text), self._console.width, subsequent_indent=" " * indent, break_on_hyphens=False
+        ):
+            self._line(line)
+
+    def _plain(self, text: str) -> str:
+        return text if self._fancy else text.replace("–", "-").replace("µ", "u")
+
+    def _line(self, text: str = "", style: str | None = None) -> None:
+        self._console.print(self._plain(text), style=style, soft_wrap=True)
+
+
+def _named(*counts: tuple[int, str]) -> Iterable[str]:
+    return (f"{number:,} {words}" for number, words in counts if number)
+
+
+def _moment(text: str | None) -> str:
+    return "" if text is None else text[:16].replace("T", " ")

@@ -1,0 +1,56 @@
+"""The sentences of a report: what was estimated and how, and what a reader must know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from otel_carbon.factors import FactorTables
+from otel_carbon.model import Confidence, Interval
+from otel_carbon.reports.display import grams_with_bounds, percent
+from otel_carbon.reports.report import Coverage
+
+__all__ = ["notes_of", "sentence_of"]
+
+_EXCLUDED = "Model training, end-user devices and networks excluded."
+
+
+def sentence_of(
+    co2e_grams: Interval | None,
+    shares: Mapping[str, float],
+    factor_sets: Sequence[str],
+    grid_sources: Sequence[str],
+    tables: FactorTables,
+) -> str:
+    """Return the sentence on method that every report carries (METHODOLOGY section 8)."""
+    if co2e_grams is None or not factor_sets:
+        return f"Nothing is estimated yet. {_EXCLUDED}"
+    grids = ", ".join(_cited(source, tables) for source in grid_sources) or "brought by the factor set"
+    sets = ", ".join(factor_sets)
+    defaults = shares.get(Confidence.CLASS_DEFAULT.value, 0.0) + shares.get(Confidence.LOW.value, 0.0)
+    return (
+        f"Estimated {grams_with_bounds(co2e_grams)}, approx. 90 % interval, location-based,"
+        f" life-cycle grid factors {grids}, energy factors {sets};"
+        f" {percent(defaults)} of the total rests on class defaults. {_EXCLUDED}"
+    )
+
+
+def notes_of(coverage: Coverage) -> tuple[str, ...]:
+    """Return what qualifies the totals, one sentence each."""
+    conditions = (
+        (coverage.no_usage, "{} without token counts: counted as calls, nothing is added to the sums."),
+        (coverage.unknown_model, "{} of a model without a factor: counted as calls, nothing is added to the sums."),
+        (coverage.failed, "{} failed without token counts: left out."),
+        (coverage.sampled_calls, "{} recorded under head sampling: each stands for several, and is counted so."),
+        (coverage.conflicts, "{} seen again with different content: the first one counts."),
+        (coverage.claims_differ, "{} carried another figure from an earlier stage: the ledger's own one counts."),
+    )
+    return tuple(text.format(_calls(count)) for count, text in conditions if count)
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"
+
+
+def _cited(source_id: str, tables: FactorTables) -> str:
+    source = tables.sources.get(source_id)
+    return source_id if source is None else f"{source_id} ({source.date})"
