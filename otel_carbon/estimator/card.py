@@ -8,12 +8,12 @@ from math import exp, log, sqrt
 from otel_carbon.estimator.per_wh import PerWh
 from otel_carbon.factors import TokenRates
 from otel_carbon.model import Confidence, FactorRef, Footprint, Grid, Interval, Region, Usage
-from otel_carbon.units import tokens_in_millions
 
 __all__ = ["RateCard", "apply_card", "rate_card"]
 
 _LOWEST_RATIO = 50.0  # low counts as at least central / 50 when a spread is computed, as in `Interval`
 
+_MILLION = 1e6  # tokens that a rate is given for
 _BEYOND_REASON_WH = 1e100  # far from where a product could leave the range of floats
 
 # Checking five intervals would take a third of the time of an estimate. Those built here are in order and finite by
@@ -27,11 +27,11 @@ _Ratio = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class RateCard:
-    """Factors of one kind of call: Wh per token of each kind, and per quantity (ratio, squared log spreads)."""
+    """Factors of one kind of call: Wh per 1M tokens of each kind, and per quantity (ratio, squared log spreads)."""
 
-    low_wh_per_token: _Rates
-    central_wh_per_token: _Rates
-    high_wh_per_token: _Rates
+    low_wh_per_1m: _Rates
+    central_wh_per_1m: _Rates
+    high_wh_per_1m: _Rates
     it_energy: _Ratio
     energy: _Ratio
     co2e_operational: _Ratio
@@ -66,9 +66,9 @@ def rate_card(
         rates.reasoning_wh_per_1m,
     )
     return RateCard(
-        low_wh_per_token=_per_token([kind.low for kind in kinds]),
-        central_wh_per_token=_per_token([kind.central for kind in kinds]),
-        high_wh_per_token=_per_token([kind.high for kind in kinds]),
+        low_wh_per_1m=_of_kinds([kind.low for kind in kinds]),
+        central_wh_per_1m=_of_kinds([kind.central for kind in kinds]),
+        high_wh_per_1m=_of_kinds([kind.high for kind in kinds]),
         it_energy=_ratio(per_wh.it_energy_wh),
         energy=_ratio(per_wh.energy_wh),
         co2e_operational=_ratio(per_wh.co2e_operational_grams),
@@ -92,12 +92,12 @@ def apply_card(card: RateCard, usage: Usage) -> Footprint:
     """
     uncached, read, write = usage.uncached_input_tokens, usage.cache_read_tokens, usage.cache_write_tokens
     visible, reasoning = usage.visible_output_tokens, usage.reasoning_tokens
-    a, b, c, d, e = card.low_wh_per_token
-    low = uncached * a + read * b + write * c + visible * d + reasoning * e
-    a, b, c, d, e = card.central_wh_per_token
-    central = uncached * a + read * b + write * c + visible * d + reasoning * e
-    a, b, c, d, e = card.high_wh_per_token
-    high = uncached * a + read * b + write * c + visible * d + reasoning * e
+    a, b, c, d, e = card.low_wh_per_1m
+    low = (uncached * a + read * b + write * c + visible * d + reasoning * e) / _MILLION
+    a, b, c, d, e = card.central_wh_per_1m
+    central = (uncached * a + read * b + write * c + visible * d + reasoning * e) / _MILLION
+    a, b, c, d, e = card.high_wh_per_1m
+    high = (uncached * a + read * b + write * c + visible * d + reasoning * e) / _MILLION
     if high > _BEYOND_REASON_WH:
         raise OverflowError(f"{high} Wh for one call")
     below = above = 0.0
@@ -136,8 +136,8 @@ def _interval(low: float, central: float, high: float) -> Interval:
     return made
 
 
-def _per_token(rates_wh_per_1m: list[float]) -> _Rates:
-    uncached, read, write, visible, reasoning = (rate * tokens_in_millions(1) for rate in rates_wh_per_1m)
+def _of_kinds(rates_wh_per_1m: list[float]) -> _Rates:
+    uncached, read, write, visible, reasoning = rates_wh_per_1m
     return uncached, read, write, visible, reasoning
 
 

@@ -173,9 +173,9 @@ class _Search:
         return None, None, None
 
     def _at_region(self, name: str) -> Location | None:
+        provider = self._provider or self._named_provider
         vendors = (_closed_vendor(model.name) for model in self._hints.models)
-        provider = self._provider or self._named_provider or next(filter(None, vendors), None)
-        region = cloud_region(self._tables, name, provider)
+        region = cloud_region(self._tables, name, provider or next(filter(None, vendors), None))
         if region is None:
             return None
         location = at_cloud_region(self._tables, region, self._family)

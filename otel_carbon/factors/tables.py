@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 
-from otel_carbon.errors import ConfigError
+from otel_carbon.errors import ConfigError, FactorError
 from otel_carbon.factors.constants import Constants, load_constants
 from otel_carbon.factors.equivalents import Equivalent, load_equivalents
 from otel_carbon.factors.factor_set import load_factor_set
@@ -56,7 +56,7 @@ class FactorTables:
         """
         added = self.read_factor_set(path)
         if added.id in self._files:
-            raise ConfigError(f"{path}: the factor set id {added.id!r} is taken; a changed set needs a new id")
+            raise FactorError(f"{path}: the factor set id {added.id!r} is taken; a changed set needs a new id")
         self._files[added.id] = path
         self._sets[added.id] = added
         return added
