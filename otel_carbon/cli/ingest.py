@@ -67,7 +67,11 @@ def _summary(done: Ingested, files: int) -> str:
         f"{done.seen:,} GenAI spans seen, {done.counted:,} calls counted, {done.duplicates:,} duplicates, "
         f"{done.replayed:,} recorded before"
     )
-    return f"{said}; {done.skipped:,} requests of metrics or logs skipped" if done.skipped else said
+    conflicts = (
+        f"; {done.conflicts:,} came with different content than before: the first stays" if done.conflicts else ""
+    )
+    skipped = f"; requests of metrics or logs skipped: {done.skipped:,}" if done.skipped else ""
+    return f"{said}{conflicts}{skipped}"
 
 
 @contextmanager

@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the gateway until SIGTERM or SIGINT; 0 after a clean stop."""
     import logging
+    import os
+
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own lines on a taken port would bury ours
 
     from otel_carbon.gateway.logs import LEVELS, log_handler
 

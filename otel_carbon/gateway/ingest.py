@@ -32,6 +32,7 @@ class Ingested:
     counted: int
     duplicates: int
     replayed: int
+    conflicts: int
 
 
 def ingest_config(config: GatewayConfig) -> GatewayConfig:
@@ -113,7 +114,9 @@ def _outcomes(gateway: Gateway, ledgers: Mapping[str, ComponentConfig]) -> dict[
         return int(sum(gateway.telemetry.value("ledger_spans", exporter=id_, outcome=outcome) for id_ in ledgers))
 
     seen = sum(spans(each) for each in ("counted", "duplicate", "failed", "parent", "replayed", "conflict"))
-    return {"seen": seen, "counted": spans("counted"), "duplicates": spans("duplicate"), "replayed": spans("replayed")}
+    counted, duplicates = spans("counted"), spans("duplicate")
+    replayed, conflicts = spans("replayed"), spans("conflict")
+    return {"seen": seen, "counted": counted, "duplicates": duplicates, "replayed": replayed, "conflicts": conflicts}
 
 
 @dataclass(frozen=True, slots=True)
