@@ -118,7 +118,7 @@ def _rows(path: Path, *, with_model: bool) -> Iterator[tuple[int, dict[str, str]
                 {name: cell for name, cell in row.items() if cell or (name == "model" and not with_model)},
             )
     except csv.Error as error:
-        raise ConfigError(f"{path}, line {reader.line_num}: not readable as CSV: {error}") from error
+        raise ConfigError(f"{path}, line {reader.line_num + 1}: not readable as CSV: {error}") from error
 
 
 def _print_json(estimate: Estimate, *, explain: bool) -> None:

@@ -69,7 +69,7 @@ def _quantities(outcome: Footprint) -> str:
 def _row(estimate: Estimate) -> tuple[str, ...]:
     outcome = estimate.outcome
     if isinstance(outcome, NotEstimated):
-        return ("", "", "", "", "", outcome.reason, outcome.status.value, "")
+        return (estimate.model, "-", "", "-", "", outcome.reason, outcome.status.value, "")
     return (
         outcome.model,
         *_cells(outcome.energy_wh, "Wh"),

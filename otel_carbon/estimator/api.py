@@ -26,6 +26,8 @@ __all__ = ["Estimate", "estimate", "estimate_arguments"]
 class Estimate:
     """The outcome of one call, with everyday equivalents and the working."""
 
+    model: str
+    """The name as it was given."""
     outcome: Outcome
     equivalents: Mapping[str, float]
     """How many units of each thing the central gCO2e equal (EPA 2026); empty where nothing was estimated."""
@@ -122,9 +124,9 @@ def estimate_arguments(arguments: Arguments) -> Estimate:
     )
     outcome = estimator.estimate(call)
     if not isinstance(outcome, Footprint) or outcome.co2e_grams is None:
-        return Estimate(outcome, {}, ())
+        return Estimate(arguments.model, outcome, {}, ())
     equivalents = equivalents_of(outcome.co2e_grams.central, tables.equivalents[DEFAULT_EQUIVALENTS])
-    return Estimate(outcome, equivalents, explain(estimator, call, outcome))
+    return Estimate(arguments.model, outcome, equivalents, explain(estimator, call, outcome))
 
 
 @lru_cache(maxsize=64)
