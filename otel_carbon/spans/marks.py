@@ -53,6 +53,7 @@ MARK_KEYS = frozenset(
 )
 """Every attribute that a mark consists of."""
 
+_ESTIMATED = Status.ESTIMATED.value
 _STATUSES = {status.value: status for status in Status}
 
 
@@ -60,24 +61,21 @@ def mark_attributes(outcome: Outcome) -> dict[str, str | float]:
     """Return what to write on the span. Numbers have six significant digits; what is not known is left out."""
     if not isinstance(outcome, Footprint):
         return {OTEL_CARBON_STATUS: outcome.status.value}
-    optional: tuple[tuple[str, str | float | None], ...] = (
-        *_bounds(outcome.energy_wh, OTEL_CARBON_ENERGY_WH, OTEL_CARBON_ENERGY_WH_LOW, OTEL_CARBON_ENERGY_WH_HIGH),
-        *_bounds(outcome.co2e_grams, OTEL_CARBON_CO2E_GRAMS, OTEL_CARBON_CO2E_GRAMS_LOW, OTEL_CARBON_CO2E_GRAMS_HIGH),
-        (OTEL_CARBON_CO2E_EMBODIED_GRAMS, _central(outcome.co2e_embodied_grams)),
-        (OTEL_CARBON_WATER_LITERS, _central(outcome.water_liters)),
-        (OTEL_CARBON_REGION_NAME, outcome.region.name),
-        (OTEL_CARBON_GRID_ZONE, outcome.grid.zone),
-        (OTEL_CARBON_GRID_INTENSITY_G_PER_KWH, _six_digits(outcome.grid.intensity_g_per_kwh)),
-    )
-    return {
-        OTEL_CARBON_STATUS: Status.ESTIMATED.value,
-        **{key: value for key, value in optional if value is not None},
-        OTEL_CARBON_REGION_SOURCE: outcome.region.source,
-        OTEL_CARBON_FACTOR_SET: outcome.factor.set,
-        OTEL_CARBON_FACTOR_ID: outcome.factor.id,
-        OTEL_CARBON_FACTOR_MATCH: outcome.factor.match,
-        OTEL_CARBON_CONFIDENCE: outcome.confidence.value,
-    }
+    mark: dict[str, str | float] = {OTEL_CARBON_STATUS: _ESTIMATED}
+    if (energy := outcome.energy_wh) is not None:
+        mark[OTEL_CARBON_ENERGY_WH] = _six_digits(energy.central)
+        mark[OTEL_CARBON_ENERGY_WH_LOW] = _six_digits(energy.low)
+        mark[OTEL_CARBON_ENERGY_WH_HIGH] = _six_digits(energy.high)
+    if (co2e := outcome.co2e_grams) is not None:
+        mark[OTEL_CARBON_CO2E_GRAMS] = _six_digits(co2e.central)
+        mark[OTEL_CARBON_CO2E_GRAMS_LOW] = _six_digits(co2e.low)
+        mark[OTEL_CARBON_CO2E_GRAMS_HIGH] = _six_digits(co2e.high)
+    if (embodied := outcome.co2e_embodied_grams) is not None:
+        mark[OTEL_CARBON_CO2E_EMBODIED_GRAMS] = _six_digits(embodied.central)
+    if (water := outcome.water_liters) is not None:
+        mark[OTEL_CARBON_WATER_LITERS] = _six_digits(water.central)
+    _add_origin(mark, outcome)
+    return mark
 
 
 def read_mark(attributes: Mapping[str, Any]) -> Mark | None:
@@ -103,22 +101,25 @@ def read_mark(attributes: Mapping[str, Any]) -> Mark | None:
     )
 
 
-def _bounds(interval: Interval | None, central: str, low: str, high: str) -> tuple[tuple[str, float | None], ...]:
-    if interval is None:
-        return ()
-    return (
-        (central, _six_digits(interval.central)),
-        (low, _six_digits(interval.low)),
-        (high, _six_digits(interval.high)),
-    )
+def _add_origin(mark: dict[str, str | float], footprint: Footprint) -> None:
+    """Add where the numbers come from: place, grid and factor."""
+    region, grid, factor = footprint.region, footprint.grid, footprint.factor
+    if region.name is not None:
+        mark[OTEL_CARBON_REGION_NAME] = region.name
+    if grid.zone is not None:
+        mark[OTEL_CARBON_GRID_ZONE] = grid.zone
+    if grid.intensity_g_per_kwh is not None:
+        mark[OTEL_CARBON_GRID_INTENSITY_G_PER_KWH] = _six_digits(grid.intensity_g_per_kwh)
+    mark[OTEL_CARBON_REGION_SOURCE] = region.source
+    mark[OTEL_CARBON_FACTOR_SET] = factor.set
+    mark[OTEL_CARBON_FACTOR_ID] = factor.id
+    mark[OTEL_CARBON_FACTOR_MATCH] = factor.match
+    mark[OTEL_CARBON_CONFIDENCE] = footprint.confidence.value
 
 
-def _central(interval: Interval | None) -> float | None:
-    return None if interval is None else _six_digits(interval.central)
-
-
-def _six_digits(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.6g}")
+def _six_digits(value: float) -> float:
+    """Return a quantity as `float(f"{value:.6g}")` does, in half the time."""
+    return round(value, 5 - math.floor(math.log10(value))) if value > 0.0 else 0.0
 
 
 def _interval(attributes: Mapping[str, Any], central: str, low: str, high: str) -> Interval | None:
