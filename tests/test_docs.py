@@ -26,7 +26,7 @@ _ROOT = Path(__file__).parents[1]
 _BIN = Path(sys.executable).parent
 _FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
-# Lines that other checks run: `make …` by CI itself, installing by tests/test_package.py, the demo by `make run`.
+# Lines that other checks run: `make …` by CI, installing by tests/test_package.py, the demo by `make run`.
 _RUN_ELSEWHERE = re.compile(r"^(make |pip install |otel-carbon demo|git clone |cd |scripts/check|pytest )")
 _SERVERS = re.compile(r"^otel-carbon serve")
 
