@@ -8,8 +8,8 @@ kept, so that the demo can compare the ledger with it.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,7 +52,6 @@ class Provider:
 
     served: list[Served] = field(default_factory=list[Served])
     _prefixes: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
-    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def app(self) -> web.Application:
         """Return the aiohttp application."""
@@ -66,7 +65,7 @@ class Provider:
         served = self._count_chat(body)
         self.served.append(served)
         head = {
-            "id": f"chatcmpl-demo{next(self._ids):06d}",
+            "id": f"chatcmpl-{uuid.uuid4().hex}",
             "created": _CREATED,
             "model": served.model,
             "system_fingerprint": "fp_demo",
