@@ -27,6 +27,7 @@ _SERVICES: Mapping[Signal, str] = MappingProxyType(
 )
 _KEY = "protocols::grpc::endpoint"
 _GRACE_S = 10.0
+_MAX_MESSAGE_MIB = 2047  # gRPC holds the size in 32 bits
 _CODES: Mapping[int, grpc.StatusCode] = MappingProxyType({code.value[0]: code for code in grpc.StatusCode})
 
 _Handler = Callable[[bytes, "grpc.aio.ServicerContext[bytes, bytes]"], Awaitable[bytes]]
@@ -49,8 +50,8 @@ class GrpcConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         parse_endpoint(self.endpoint, _KEY)
-        if self.max_recv_msg_size_mib < 1:
-            raise ConfigError("protocols::grpc::max_recv_msg_size_mib must be at least 1")
+        if not 1 <= self.max_recv_msg_size_mib <= _MAX_MESSAGE_MIB:
+            raise ConfigError(f"protocols::grpc::max_recv_msg_size_mib must be between 1 and {_MAX_MESSAGE_MIB}")
         if self.max_concurrent_streams < 0:
             raise ConfigError("protocols::grpc::max_concurrent_streams must not be negative; 0 is no limit")
 
