@@ -52,15 +52,18 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     """
     if not path.is_file():
         raise StorageError(f"there is no ledger at {path}")
-    # A WAL database needs its -shm file; where that cannot be made, nobody can be writing either.
-    mode = "mode=ro" if os.access(path.parent, os.W_OK) else "immutable=1"
+    # A WAL database needs a -shm file; where there is none and none can be made, nobody can be writing either.
+    shared = path.with_name(f"{path.name}-shm").exists() or os.access(path.parent, os.W_OK)
+    url = f"{path.resolve().as_uri()}?{'mode=ro' if shared else 'immutable=1'}"
     try:
-        connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite3.connect(url, uri=True, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise storage_error(path, error) from error
+    try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
         connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
+        connection.close()
         raise storage_error(path, error) from error
     return connection
 
@@ -80,7 +83,10 @@ def immediate(connection: sqlite3.Connection) -> Generator[None]:
 
 def damages(connection: sqlite3.Connection) -> list[str]:
     """Return what the database finds wrong with its own file, empty for a sound one."""
-    messages = [str(row[0]) for row in connection.execute("PRAGMA quick_check(5)")]
+    try:
+        messages = [str(row[0]) for row in connection.execute("PRAGMA quick_check(5)")]
+    except sqlite3.DatabaseError as error:  # too damaged even for the check
+        return [str(error)]
     return [message for message in messages if message != "ok"]
 
 

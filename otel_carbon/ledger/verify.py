@@ -43,10 +43,12 @@ def verify(ledger: Ledger, progress: Callable[[int], None] | None = None) -> Ver
     """
     problems: list[str] = []
     with ledger.snapshot() as connection:
+        damaged = damages(connection)
+        if damaged:  # what else such a file says cannot be trusted, or read
+            return Verification(0, 0, tuple(f"the file is damaged: {message}" for message in damaged))
         lines = int(connection.execute("SELECT COUNT(*) FROM lines").fetchone()[0])
         observations = int(connection.execute("SELECT COUNT(*) FROM observations").fetchone()[0])
         checks = (
-            (f"the file is damaged: {message}" for message in damages(connection)),
             _lines(connection, progress),
             _reversals(connection),
             _observations(connection),
@@ -98,7 +100,10 @@ def _observations(connection: sqlite3.Connection) -> Iterator[str]:
     standing += " (SELECT reverses_seq FROM lines WHERE reverses_seq IS NOT NULL)"
     queries = (
         (
-            f"SELECT line_seq FROM observations WHERE status IN ({counted}) AND COALESCE(line_seq, 0) NOT IN ({standing})",
+            (
+                f"SELECT line_seq FROM observations WHERE status IN ({counted})"
+                f" AND COALESCE(line_seq, 0) NOT IN ({standing})"
+            ),
             "a span counts by line {}, which does not stand",
         ),
         (
