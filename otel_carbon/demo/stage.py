@@ -40,9 +40,10 @@ async def play(*, data_dir: Path | None, once: bool) -> int:
                 checks = await _check(provider, gateway, folder, before)
                 screen.checks(checks)
                 screen.report(open_report(folder), folder)
+                interrupted = _interruption()  # before the screen says that Ctrl-C ends it
                 screen.next_steps(gateway, data_dir, once=once)
                 if not once:
-                    await _interrupted()
+                    await interrupted.wait()
             finally:
                 await gateway.stop()
     return 0 if all(check.holds for check in checks) else 1
@@ -71,11 +72,11 @@ async def _check(provider: Provider, gateway: Gateway, folder: Path, before: Boo
     return compare(books, provider.served, before)
 
 
-async def _interrupted() -> None:
-    """Wait for Ctrl-C."""
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
-    await stop.wait()
+def _interruption() -> asyncio.Event:
+    """Return the event of Ctrl-C."""
+    event = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, event.set)
+    return event
 
 
 @contextlib.asynccontextmanager
