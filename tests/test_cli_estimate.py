@@ -164,7 +164,7 @@ def test_a_file_as_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         ],
         [
             *("6.7 mWh", "0.46 - 55 mWh", "3.3 mg CO2e", "0.083 - 29 mg CO2e"),
-            *("unknown (global_default)", "low", "WOR (world)"),
+            *("unknown (global_default)", "low", "world (world)"),
         ],
         ["gpt-4o", "-", "-", "the call carries no token counts", "no_usage"],
     ]

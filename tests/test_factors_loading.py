@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from otel_carbon.errors import ConfigError, FactorError
-from otel_carbon.factors import FactorTables
-from otel_carbon.factors.files import DATA_DIRECTORY
+from otel_carbon.factors import FactorTables, GridFamily
+from otel_carbon.factors.files import DATA_DIRECTORY, compiled
 from otel_carbon.model import Confidence, Interval
 
 _SET = """
@@ -200,13 +200,24 @@ def test_the_shipped_tables_have_as_many_rows_as_their_sources() -> None:
         "scaleway": 4,
         "bytedance": 2,
     }
-    assert {family.value: len(grid) for family, grid in tables.grids.items()} == {"electricity-maps": 352, "ember": 215}
+    assert {family.value: len(tables.grid(family)) for family in GridFamily} == {
+        "electricity-maps": 352,
+        "ember": 215,
+    }
     assert len(tables.offsite_water_l_per_kwh) == 428  # 215 zones, 213 of which are countries with a second code
+
+
+def test_every_pattern_of_the_shipped_tables_compiles() -> None:
+    tables = FactorTables.bundled()
+
+    patterns = [row[0] for row in tables.patterns.patterns] + [host.pattern for host in tables.hosts]
+
+    assert all(compiled(pattern).pattern == pattern for pattern in patterns)
 
 
 def test_every_name_in_one_table_is_found_in_the_others() -> None:
     tables = FactorTables.bundled()
-    zones, countries = tables.grids.values()
+    zones, countries = tables.grid(GridFamily.ELECTRICITY_MAPS), tables.grid(GridFamily.EMBER)
 
     for regions in tables.regions.values():
         assert {region.zone for region in regions.values()} <= set(zones)
@@ -240,7 +251,14 @@ def test_a_table_row_without_a_source_does_not_load(tmp_path: Path, file: str, o
     tables = FactorTables(tmp_path / "data")
 
     with pytest.raises(FactorError, match=rf"{path.name}, line \d+: source_id '\w*' is not in sources.csv"):
-        _ = (tables.providers, tables.regions, tables.grids, tables.patterns, tables.hosts, tables.equivalents)
+        _ = (
+            tables.providers,
+            tables.regions,
+            tables.grid(GridFamily.ELECTRICITY_MAPS),
+            tables.patterns,
+            tables.hosts,
+            tables.equivalents,
+        )
 
 
 def test_a_source_without_an_address_does_not_load(tmp_path: Path) -> None:

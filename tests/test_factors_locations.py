@@ -128,7 +128,7 @@ def test_a_closed_model_is_taken_to_run_at_its_vendor(model: str, country: str) 
 
 @pytest.mark.parametrize("model", ["gpt-oss-120b", "llama-3.3-70b-instruct", "acme"])
 def test_an_open_or_unknown_model_could_run_anywhere(model: str) -> None:
-    assert _place(model=model) == (Region("WOR", "world"), Grid("WOR", 458.0, _EMBER))
+    assert _place(model=model) == (Region("world", "world"), Grid("WOR", 458.0, _EMBER))
 
 
 def test_the_users_zone_goes_before_all_else() -> None:

@@ -55,8 +55,8 @@ class Estimator:
         # Calls of one kind share everything but their token counts.
         self._card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_card)
         self._remembered_card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_remembered_card)
-        # Reads every table that a call can need: a damaged one is found here, not in the middle of a request.
-        self._card(len(self._versions) - 1)
+        # Reads the tables that a call needs: a damaged one is found here, not in the middle of a request.
+        self._card(len(self._versions) - 1, "gpt-4o", None, None, "eu-west-1", "api.openai.com")
 
     def estimate(self, call: Call) -> Outcome:
         """Return the footprint of a call, or why it has none."""

@@ -26,7 +26,7 @@ def check_place_settings(tables: FactorTables, settings: EstimatorSettings) -> N
         known = {name for regions in tables.regions.values() for name in regions}
         raise ConfigError(f"region: unknown cloud region {settings.region!r}; {did_you_mean(settings.region, known)}")
     if settings.zone is not None and find_zone(tables, settings.zone) is None:
-        known = {zone for table in tables.grids.values() for zone in table}
+        known = {zone for family in GridFamily for zone in tables.grid(family)}
         raise ConfigError(f"zone: unknown grid zone {settings.zone!r}; {did_you_mean(settings.zone, known)}")
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import tomllib
 from collections.abc import Container, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from otel_carbon.errors import FactorError
 from otel_carbon.model import Interval
 
-__all__ = ["DATA_DIRECTORY", "interval", "number", "read_csv", "read_toml"]
+__all__ = ["DATA_DIRECTORY", "compiled", "interval", "number", "read_csv", "read_toml"]
 
 DATA_DIRECTORY = Path(__file__).parent / "data"
 
@@ -61,6 +63,12 @@ def number(where: str, key: str, value: object) -> float:
     if not math.isfinite(value) or value < 0:
         raise FactorError(f"{where}: {key} must be finite and not negative: {value!r}")
     return float(value)
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Return a pattern of a table, compiled when it is first needed: together they would delay every start."""
+    return re.compile(pattern)
 
 
 def interval(where: str, key: str, value: Mapping[str, object]) -> Interval:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from otel_carbon.factors.constants import times_divided
+from otel_carbon.factors.files import compiled
 from otel_carbon.factors.grid import GridFamily, InferenceProfile
 from otel_carbon.factors.names import ModelName
 from otel_carbon.factors.sites import CloudRegion, ProviderDefaults
@@ -40,6 +41,7 @@ _PROVIDER_OF_CLOUD = {"aws": "aws.bedrock", "azure": "azure.ai.openai", "gcp": "
 # Only here does the application's own region say something: the model is a service of the same cloud.
 _CALLER_TELLS = frozenset({"aws.bedrock", "azure.ai.openai", "gcp.vertex_ai"})
 _EVERYWHERE = {"aws.bedrock": "global.", "azure.ai.openai": "azure-global", "gcp.vertex_ai": "gcp-global"}
+_WORLD = {"WOR": "world"}  # a region name is read by people
 # Beginnings of names of models that only their vendor (or a cloud of its choice) serves.
 _CLOSED_MODELS = (
     ("gpt-oss", None),
@@ -102,7 +104,7 @@ def find_zone(tables: FactorTables, zone: str) -> Grid | None:
     """Return a grid by its key: an ISO 3166 alpha-3 code is Ember's, anything else is an Electricity Maps key."""
     wanted = zone.strip().upper()
     for family in (GridFamily.EMBER, GridFamily.ELECTRICITY_MAPS):
-        found = tables.grids[family].get(wanted)
+        found = tables.grid(family).get(wanted)
         if found is not None:
             return Grid(found.id, found.g_per_kwh, found.source_id)
     return None
@@ -168,7 +170,7 @@ class _Search:
     def _host(self) -> tuple[str | None, str | None, str | None]:
         address = (self._hints.server_address or "").strip().lower()
         for host in self._tables.hosts if address else ():
-            if found := host.pattern.match(address):
+            if found := compiled(host.pattern).match(address):
                 return found.groupdict().get("region"), host.provider, host.profile
         return None, None, None
 
@@ -189,7 +191,7 @@ class _Search:
         source_id = profile.source_id
         if self._family is GridFamily.EMBER:
             intensity = _mean_of_countries(self._tables, profile)
-            source_id = next(iter(self._tables.grids[GridFamily.EMBER].values())).source_id
+            source_id = next(iter(self._tables.grid(GridFamily.EMBER).values())).source_id
         return Location(
             region=Region(profile.id, "inference_profile"),
             grid=Grid(profile.id, intensity.central, source_id),
@@ -202,9 +204,9 @@ class _Search:
         )
 
     def _at_provider(self, defaults: ProviderDefaults, source: str) -> Location:
-        ember = self._tables.grids[GridFamily.EMBER]
+        ember = self._tables.grid(GridFamily.EMBER)
         return Location(
-            region=Region(defaults.country_iso3, source),
+            region=Region(_WORLD.get(defaults.country_iso3, defaults.country_iso3), source),
             grid=Grid(
                 defaults.country_iso3, defaults.intensity_g_per_kwh.central, ember[defaults.country_iso3].source_id
             ),
@@ -223,7 +225,7 @@ def at_cloud_region(tables: FactorTables, region: CloudRegion, family: GridFamil
     fleet_name = _PROVIDER_OF_CLOUD.get(region.cloud, region.cloud)
     fleet = tables.providers.get(fleet_name, tables.providers["*"])
     key = region.country_iso3 if family is GridFamily.EMBER else region.zone
-    zone = tables.grids[family][key]
+    zone = tables.grid(family)[key]
     pue, water = region.pue_ratio, region.wue_l_per_it_kwh
     return Location(
         region=Region(region.name, "cloud_region"),
@@ -242,7 +244,7 @@ def at_cloud_region(tables: FactorTables, region: CloudRegion, family: GridFamil
 def _mean_of_countries(tables: FactorTables, profile: InferenceProfile) -> Interval:
     """Return the unweighted mean and the range of the candidate regions' countries."""
     regions = tables.regions[profile.cloud]
-    ember = tables.grids[GridFamily.EMBER]
+    ember = tables.grid(GridFamily.EMBER)
     values = [ember[regions[name].country_iso3].g_per_kwh for name in profile.candidate_regions]
     return Interval(min(values), sum(values) / len(values), max(values))
 

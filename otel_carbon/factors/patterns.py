@@ -8,8 +8,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from otel_carbon.errors import FactorError
-from otel_carbon.factors.files import read_csv
+from otel_carbon.factors.files import compiled, read_csv
 
 __all__ = ["UNKNOWN_CLASS", "Classified", "ModelPatterns", "classify", "load_patterns"]
 
@@ -41,26 +40,23 @@ class Classified:
 class ModelPatterns:
     """Ordered patterns as (pattern, family, class), then hint words as (words, class)."""
 
-    patterns: tuple[tuple[re.Pattern[str], str, str], ...]
+    patterns: tuple[tuple[str, str, str], ...]
     hints: tuple[tuple[frozenset[str], str], ...]
 
 
 def load_patterns(path: Path, source_ids: Container[str]) -> ModelPatterns:
-    """Read the patterns.
+    """Read the patterns. They are compiled when a name first gets as far as to them.
 
     Raises:
-        FactorError: a row has no known source or an invalid pattern.
+        FactorError: a row has no known source.
     """
-    patterns: list[tuple[re.Pattern[str], str, str]] = []
+    patterns: list[tuple[str, str, str]] = []
     hints: list[tuple[frozenset[str], str]] = []
     for row in read_csv(path, source_ids):
         if row["kind"] == "hint":
             hints.append((frozenset(row["pattern"].split()), row["model_class"]))
-            continue
-        try:
-            patterns.append((re.compile(row["pattern"]), row["family"], row["model_class"]))
-        except re.error as error:
-            raise FactorError(f"{path.name}: {row['pattern']!r} is not a pattern: {error}") from error
+        else:
+            patterns.append((row["pattern"], row["family"], row["model_class"]))
     return ModelPatterns(tuple(patterns), tuple(hints))
 
 
@@ -68,7 +64,7 @@ def classify(name: str, rules: ModelPatterns) -> Classified:
     """Return the class of a normalised model name: first pattern, else its size, else a hint, else `unknown`."""
     size_b = _effective_size_b(name)
     for pattern, family, model_class in rules.patterns:
-        if not pattern.search(name):
+        if not compiled(pattern).search(name):
             continue
         if family != _SIZE_RULE:
             return Classified(model_class, family, "pattern")

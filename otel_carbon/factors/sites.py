@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +45,7 @@ class CloudRegion:
 class Host:
     """A server name that tells the provider, and sometimes the region or an inference profile."""
 
-    pattern: re.Pattern[str]
+    pattern: str
     provider: str
     profile: str | None
 
@@ -88,9 +87,7 @@ def load_hosts(path: Path, source_ids: Container[str]) -> tuple[Host, ...]:
     Raises:
         FactorError: a row has no known source.
     """
-    return tuple(
-        Host(re.compile(row["pattern"]), row["provider"], row["site"] or None) for row in read_csv(path, source_ids)
-    )
+    return tuple(Host(row["pattern"], row["provider"], row["site"] or None) for row in read_csv(path, source_ids))
 
 
 def _provider(file: str, row: Mapping[str, str]) -> ProviderDefaults:

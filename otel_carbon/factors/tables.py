@@ -37,6 +37,7 @@ class FactorTables:
         self.constants: Constants = load_constants(directory / "constants.toml", self.sources)
         self._files = {path.stem: path for path in sorted((directory / "sets").glob("*.toml"))}
         self._sets: dict[str, FactorSet] = {}
+        self._grids: dict[GridFamily, GridTable] = {}
 
     @classmethod
     @cache
@@ -141,12 +142,11 @@ class FactorTables:
         """Inference profiles and data zones."""
         return load_inference_profiles(self._directory / "grid" / "inference_profiles.csv", self.sources)
 
-    @cached_property
-    def grids(self) -> Mapping[GridFamily, GridTable]:
-        """Grid intensity by publication and zone."""
-        return {
-            family: load_grid(self._directory / "grid" / file, self.sources) for family, file in _GRID_FILES.items()
-        }
+    def grid(self, family: GridFamily) -> GridTable:
+        """Return the grid intensities of one publication, by zone."""
+        if family not in self._grids:
+            self._grids[family] = load_grid(self._directory / "grid" / _GRID_FILES[family], self.sources)
+        return self._grids[family]
 
     @cached_property
     def offsite_water_l_per_kwh(self) -> Mapping[str, float]:
