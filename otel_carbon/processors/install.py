@@ -81,7 +81,7 @@ def install(
     if provider is None:
         _log.warning("otel-carbon found no SDK tracer provider: set one up, then call otel_carbon.install()")
         return None
-    given: dict[str, Any] = {
+    given = {
         "factor_set": factor_set,
         "region": region,
         "zone": zone,
@@ -90,17 +90,16 @@ def install(
         "model_aliases": model_aliases,
     }
     with _installing:
-        present = _present(provider)
-        if present is not None:
-            return present
-        processor = CarbonSpanProcessor(
-            Estimator(FactorTables.bundled(), _settings(given)),
-            ledger=ledger or os.environ.get(LEDGER) or None,
-            meter_provider=meter_provider,
-            metrics=_metrics(os.environ) if metrics is None else metrics,
-            every_call_seen=isinstance(getattr(provider, "sampler", None), KeepGenAI),
-        )
-        _add(provider, processor)
+        processor = _present(provider)
+        if processor is None:
+            processor = CarbonSpanProcessor(
+                Estimator(FactorTables.bundled(), _settings(given)),
+                ledger=ledger or os.environ.get(LEDGER) or None,
+                meter_provider=meter_provider,
+                metrics=_metrics(os.environ) if metrics is None else metrics,
+                every_call_seen=isinstance(getattr(provider, "sampler", None), KeepGenAI),
+            )
+            _add(provider, processor)
         return processor
 
 
