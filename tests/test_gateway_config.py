@@ -10,7 +10,7 @@ import pytest
 from probes import CATALOGUE, InletConfig
 
 from otel_carbon.errors import ConfigError
-from otel_carbon.gateway.config import GatewayConfig, parse_config, read_config
+from otel_carbon.gateway.config import GatewayConfig, check_fragment, parse_config, read_config
 from otel_carbon.gateway.overrides import listen_overrides
 from otel_carbon.pipeline.component import Kind
 
@@ -311,3 +311,15 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match=r"binary\.yaml: cannot be read: 'utf-8'"):
         read_config(tmp_path / "binary.yaml", {}, CATALOGUE)
+
+
+def test_a_piece_of_a_config_is_checked_as_far_as_it_goes() -> None:
+    check_fragment("exporters: {ledger: }")
+    check_fragment("service: {journal: {max_bytes: 4GiB}}")
+
+    with pytest.raises(ConfigError, match="exporters::ledger::uri: unknown key; did you mean 'url'"):
+        check_fragment("exporters: {ledger: {uri: x}}")
+    with pytest.raises(ConfigError, match="'ledger' is not configured under exporters"):
+        check_fragment("service: {pipelines: {traces: {receivers: [otlp], exporters: [ledger]}}}")
+    with pytest.raises(ConfigError, match="fragment: must be a map"):
+        check_fragment("a text")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from otel_carbon.gateway.topology import check_pipelines
 from otel_carbon.gateway.yaml_source import load_yaml, substitute
 from otel_carbon.pipeline.component import Factory, Kind
 
-__all__ = ["ComponentConfig", "GatewayConfig", "parse_config", "read_config"]
+__all__ = ["ComponentConfig", "GatewayConfig", "check_fragment", "parse_config", "read_config"]
 
 _SECTIONS = {
     "receivers": Kind.RECEIVER,
@@ -25,6 +26,7 @@ _SECTIONS = {
     "exporters": Kind.EXPORTER,
     "connectors": Kind.CONNECTOR,
 }
+_NOT_A_CONFIG = f"must be a map with {', '.join(_SECTIONS)} and service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,26 @@ def parse_config(
     return config
 
 
+def check_fragment(text: str, environ: Mapping[str, str] = os.environ, *, source: str = "fragment") -> None:
+    """Check a piece of a config, as documents show it: pipelines may be missing, what stands there must be right.
+
+    Raises:
+        ConfigError: it is wrong.
+    """
+    problems = Problems()
+    raw = substitute(load_yaml(text), environ, "", problems)
+    if isinstance(raw, dict) and "pipelines" in (raw.get("service") or {}):
+        parse_config(text, environ, Catalogue.bundled(), source=source)
+        return
+    reader = _Reader(Catalogue.bundled(), problems)
+    if isinstance(raw, dict):
+        reader.components(raw)
+        reader.service({"pipelines": {}, **(raw.get("service") or {})})
+    else:
+        problems.add("", _NOT_A_CONFIG)
+    problems.raise_if_any(source)
+
+
 class _Reader:
     """Walks the sections of a config and notes what is wrong."""
 
@@ -93,16 +115,19 @@ class _Reader:
 
     def read(self, raw: Any) -> GatewayConfig | None:
         if not isinstance(raw, dict):
-            self._problems.add("", f"must be a map with {', '.join(_SECTIONS)} and service")
+            self._problems.add("", _NOT_A_CONFIG)
             return None
-        self._check_sections(raw)
-        components = {kind: self._group(section, raw.get(section)) for section, kind in _SECTIONS.items()}
-        service = self._service(raw.get("service"))
+        components = self.components(raw)
+        service = self.service(raw.get("service"))
         if service is None:
             return None
         wiring = {kind: {id_: found.factory for id_, found in group.items()} for kind, group in components.items()}
         self._warnings += check_pipelines(service.pipelines, wiring, self._problems)
         return GatewayConfig(components, service, tuple(self._warnings))
+
+    def components(self, raw: dict[Any, Any]) -> dict[Kind, dict[str, ComponentConfig]]:
+        self._check_sections(raw)
+        return {kind: self._group(section, raw.get(section)) for section, kind in _SECTIONS.items()}
 
     def _check_sections(self, raw: dict[Any, Any]) -> None:
         known = {*_SECTIONS, "service"}
@@ -112,7 +137,7 @@ class _Reader:
             elif section not in known:
                 self._problems.add(str(section), f"unknown section; {suggestion(str(section), known)}")
 
-    def _service(self, raw: Any) -> ServiceConfig | None:
+    def service(self, raw: Any) -> ServiceConfig | None:
         if isinstance(raw, dict) and "extensions" in raw:
             self._problems.add("service::extensions", "is not supported; health is served by service::web, at /healthz")
             raw = {key: value for key, value in raw.items() if key != "extensions"}
