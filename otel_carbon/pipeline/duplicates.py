@@ -92,7 +92,10 @@ def _ancestors(sighting: Sighting, parents: _Parents) -> list[str]:
     """Return the nearest ancestors of a span as far as its parents were seen."""
     trace_id, span_id = sighting.span.trace_id, sighting.span.span_id
     found: list[str] = []
-    while (trace_id, span_id) in parents and span_id not in found and len(found) < _MOST_ANCESTORS:
-        span_id = parents[trace_id, span_id]
-        found.append(span_id)
+    while len(found) < _MOST_ANCESTORS:
+        parent = parents.get((trace_id, span_id), "")
+        if not parent or parent in found:
+            break
+        found.append(parent)
+        span_id = parent
     return found
