@@ -15,7 +15,7 @@ from otel_carbon.estimator.explain import Step, explain
 from otel_carbon.estimator.settings import DEFAULT_FACTOR_SET, EstimatorSettings
 from otel_carbon.factors import FactorTables
 from otel_carbon.factors.equivalents import DEFAULT_EQUIVALENTS, equivalents_of
-from otel_carbon.factors.location import knows_region
+from otel_carbon.factors.places import knows_region
 from otel_carbon.factors.suggest import did_you_mean
 from otel_carbon.model import Call, Footprint, Outcome
 

@@ -11,9 +11,10 @@ from otel_carbon.estimator.per_wh import PerWh, Place, per_wh
 from otel_carbon.estimator.place import place_at, with_user_settings
 from otel_carbon.estimator.settings import EstimatorSettings
 from otel_carbon.factors import FactorRow, FactorSet, FactorTables, GridFamily, TokenRates
-from otel_carbon.factors.location import Hints, Location, locate
+from otel_carbon.factors.location import Hints, locate
 from otel_carbon.factors.match import match_names
 from otel_carbon.factors.names import ModelName, normalise
+from otel_carbon.factors.places import Location
 from otel_carbon.model import Confidence, FactorRef, Interval
 
 __all__ = ["Derivation", "Names", "card_of", "derive", "find_location", "hosted", "widened"]

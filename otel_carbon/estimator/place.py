@@ -9,7 +9,7 @@ from otel_carbon.estimator.per_wh import Place
 from otel_carbon.estimator.settings import EstimatorSettings
 from otel_carbon.factors import FactorTables, GridFamily
 from otel_carbon.factors.constants import times_divided
-from otel_carbon.factors.location import Location, at_cloud_region, cloud_region, find_zone
+from otel_carbon.factors.places import Location, at_cloud_region, cloud_region, find_zone
 from otel_carbon.factors.suggest import did_you_mean
 from otel_carbon.model import Grid, Interval, Region
 

@@ -10,9 +10,10 @@ from otel_carbon.estimator.per_wh import per_wh
 from otel_carbon.estimator.place import at_zone, place_at
 from otel_carbon.estimator.settings import EstimatorSettings
 from otel_carbon.factors import FactorRow, FactorSet, FactorTables, GridFamily
-from otel_carbon.factors.location import Hints, Location, at_cloud_region, cloud_region, find_zone, locate
+from otel_carbon.factors.location import Hints, locate
 from otel_carbon.factors.match import fallback_confidence
 from otel_carbon.factors.names import ModelName, normalise
+from otel_carbon.factors.places import Location, at_cloud_region, cloud_region, find_zone
 from otel_carbon.model import Confidence, FactorRef, Grid, Interval, Region
 
 __all__ = ["remembered"]
