@@ -50,9 +50,6 @@ def sighting_of(span: Any, **around: Any) -> Sighting:
     return found
 
 
-# ---- parse
-
-
 def test_spans_are_counted_over_resources_and_scopes() -> None:
     request = traces(web_span(1), chat_span(2))
     request.MergeFrom(traces(web_span(3)))
@@ -134,9 +131,6 @@ def test_values_nested_deeper_than_protobuf_allows_are_refused() -> None:
 
     with pytest.raises(InvalidDataError):
         parse(Signal.TRACES, body)
-
-
-# ---- sightings
 
 
 def test_a_call_is_sighted_with_everything_around_it() -> None:
@@ -271,9 +265,6 @@ def test_reading_never_fails_on_what_parse_has_taken(body: bytes) -> None:
         assert len(found.span.trace_id) == 32
         assert len(found.span.span_id) == 16
     assert rejections(body, READER)[0] >= 0
-
-
-# ---- rejections
 
 
 @pytest.mark.parametrize(

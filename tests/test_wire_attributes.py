@@ -183,9 +183,6 @@ def test_values_are_written_as_attributes_of_a_span() -> None:
     )
 
 
-# ---- Marks
-
-
 _NUMBERS = st.floats(0, 1e9)
 _NAMES = st.sampled_from((None, "eu-west-3", "FR", "World"))
 

@@ -112,7 +112,7 @@ def delimited(number: int, content: bytes, *, tag_size: int = 1, length_size: in
     return long_varint(number << 3 | 2, tag_size) + long_varint(len(content), length_size) + content
 
 
-# ---- Strategies: few letters and few keys, so that the interesting ones meet each other.
+# Few letters and few keys, so that the interesting ones meet each other.
 
 _KEYS = (
     "gen_ai.operation.name",
