@@ -112,7 +112,7 @@ class _Builder:
             for receiver in wanted.receivers:
                 feeds.setdefault(receiver, {}).setdefault(pipelines[id_].signal, []).append(pipelines[id_].consume)
         built: dict[str, Any] = {}
-        for id_ in feeds.keys() & self._config.components[kind].keys():
+        for id_ in (id_ for id_ in feeds if id_ in self._config.components[kind]):
             consumers = {signal: fan_out(found) for signal, found in feeds[id_].items()}
             built[id_] = self._component(kind, id_, consumers, self._shared)
         return {id_: component for id_, component in built.items() if component is not None}

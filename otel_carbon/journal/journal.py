@@ -48,8 +48,7 @@ class Journal:
         self._store.shrink()
         self._reader = Store(path)
         self.id = self._store.journal_id()
-        self._head = self._store.head()
-        self._live_bytes = self._store.live_bytes()
+        self._head, self._live_bytes = self._store.head(), self._store.live_bytes()
         self._waiting_bytes = 0
         self._tail = Tail(self._head, _TAIL_BYTES)
         self._cursors = Cursors((), {}, {})
@@ -149,10 +148,9 @@ class Journal:
     def advance(self, cursor: str, position: int) -> None:
         """Say that the reader of a cursor has everything through `position`."""
         with self._lock:
-            wake = self._cursors.advance(cursor, position)
+            if self._cursors.advance(cursor, position):
+                self._writer.wake()
             self._tail.forget_through(self._cursors.everybody_has(self._head))
-        if wake:
-            self._writer.wake()
 
     def has_unread(self, cursor: str) -> bool:
         """Return whether a cursor has anything left to deliver."""
@@ -174,9 +172,9 @@ class Journal:
     def close(self) -> None:
         """Write what is waiting and close the file. Safe to call twice."""
         with self._lock:
-            if self._closed:
-                return
-            self._closed = True
+            was_closed, self._closed = self._closed, True
+        if was_closed:
+            return
         self._writer.stop()
         with self._reading:
             self._reader.close()

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 __all__ = ["GatewayProcess", "run_cli"]
 
@@ -48,7 +48,7 @@ class GatewayProcess:
         self.process.send_signal(signal.SIGTERM)
         return self._reap()
 
-    def __enter__(self) -> GatewayProcess:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -74,6 +74,6 @@ def run_cli(
         text=True,
         check=False,
         timeout=60,
-        preexec_fn=preexec,  # noqa: PLW1509  the child only calls prctl before exec
+        preexec_fn=preexec,
         env={**os.environ, **(environ or {})},
     )
