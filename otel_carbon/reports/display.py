@@ -18,15 +18,20 @@ __all__ = [
     "unit_for",
 ]
 
-GRAM_UNITS: tuple[tuple[float, str], ...] = ((1e6, "t"), (1e3, "kg"), (1.0, "g"), (1e-3, "mg"), (1e-6, "µg"))
-WH_UNITS: tuple[tuple[float, str], ...] = (
-    (1e9, "GWh"),
-    (1e6, "MWh"),
-    (1e3, "kWh"),
-    (1.0, "Wh"),
-    (1e-3, "mWh"),
-    (1e-6, "µWh"),
+Units = Sequence[tuple[float, float, str]]
+"""From which value a unit is used, its size, its name; largest first."""
+
+# Grams and watt-hours are what the rest of the program says, so they go two digits below one.
+GRAM_UNITS: Units = ((1e6, 1e6, "t"), (1e3, 1e3, "kg"), (1e-2, 1.0, "g"), (1e-5, 1e-3, "mg"), (0.0, 1e-6, "µg"))
+WH_UNITS: Units = (
+    (1e9, 1e9, "GWh"),
+    (1e6, 1e6, "MWh"),
+    (1e3, 1e3, "kWh"),
+    (1e-2, 1.0, "Wh"),
+    (1e-5, 1e-3, "mWh"),
+    (0.0, 1e-6, "µWh"),
 )
+_ROUNDS_UP = 0.9995  # what is shown as 1,000 of a unit is shown as 1.00 of the next
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -40,30 +45,29 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{rounded:,.{max(decimals, 0)}f}"
 
 
-def unit_for(value: float, units: Sequence[tuple[float, str]]) -> tuple[float, str]:
-    """Return size and name of the unit that leaves at least one digit before the point."""
-    for size, name in units:
-        if value >= size * 0.9995:  # what rounds to 1.00 of a unit is shown in it
-            return size, name
-    return (1.0, next(name for size, name in units if size == 1.0)) if value <= 0.0 else units[-1]
+def unit_for(value: float, units: Units) -> tuple[float, str]:
+    """Return size and name of the unit that suits a value; that of size 1 for zero."""
+    if value <= 0.0:
+        return next((size, name) for _, size, name in units if size == 1.0)
+    return next((size, name) for least, size, name in units if value >= least * _ROUNDS_UP)
 
 
-def scaled_bounds(value: Interval, units: Sequence[tuple[float, str]]) -> tuple[str, str, str]:
-    """Return central value, bounds and unit, in the unit that suits the central value."""
+def scaled_bounds(value: Interval, units: Units, digits: int = 3) -> tuple[str, str, str]:
+    """Return central value, bounds with so many digits, and unit: the one that suits the central value."""
     size, name = unit_for(value.central, units)
     central = significant(value.central / size)
-    return central, f"{significant(value.low / size)}–{significant(value.high / size)}", name
+    return central, f"{significant(value.low / size, digits)}–{significant(value.high / size, digits)}", name
 
 
-def grams_with_bounds(value: Interval) -> str:
+def grams_with_bounds(value: Interval, digits: int = 3) -> str:
     """Return emissions with their interval: `12.3 gCO2e (3.10–49.8)`."""
-    central, bounds, unit = scaled_bounds(value, GRAM_UNITS)
+    central, bounds, unit = scaled_bounds(value, GRAM_UNITS, digits)
     return f"{central} {unit}CO2e ({bounds})"
 
 
-def energy_with_bounds(value: Interval) -> str:
+def energy_with_bounds(value: Interval, digits: int = 3) -> str:
     """Return energy with its interval: `34.1 Wh (9.90–120)`."""
-    central, bounds, unit = scaled_bounds(value, WH_UNITS)
+    central, bounds, unit = scaled_bounds(value, WH_UNITS, digits)
     return f"{central} {unit} ({bounds})"
 
 

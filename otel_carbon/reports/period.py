@@ -10,6 +10,7 @@ from otel_carbon.ledger.clock import utc_text
 __all__ = ["end_of", "hour_of_bound", "start_of"]
 
 _DATE_CHARACTERS = len("2026-11-23")
+_LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def start_of(text: str, option: str) -> str:
@@ -28,7 +29,9 @@ def end_of(text: str, option: str) -> str:
         ConfigError: it is neither; the message names the option.
     """
     moment = _moment(text, option)
-    return utc_text(moment + timedelta(days=1) if _is_date(text) else moment)
+    if not _is_date(text):
+        return utc_text(moment)
+    return utc_text(moment + timedelta(days=1) if moment < _LAST_DAY else datetime.max.replace(tzinfo=UTC))
 
 
 def hour_of_bound(moment: str | None) -> str | None:
@@ -49,8 +52,8 @@ def _moment(text: str, option: str) -> datetime:
             day = date.fromisoformat(text)
             return datetime(day.year, day.month, day.day, tzinfo=UTC)
         moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"{option}: {text!r} is not a date or time; write 2026-11-23 or 2026-11-23T14:00:00Z (UTC)"
         ) from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

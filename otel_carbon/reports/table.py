@@ -23,7 +23,8 @@ _WIDTH_OF_FILES = 100
 _WITH_TOKENS, _WITH_ENERGY = 100, 118  # characters from which a table has room for more columns
 _BAR = 8
 _MOST_GROUPS = 40
-_LIKE = (("car_km", "km by petrol car"), ("phone_charge", "phone charges"), ("tree_month", "months of a tree's growth"))
+_LIKE = (("phone_charge", "phone charges"), ("car_km", "km by petrol car"), ("tree_month", "months of a tree's growth"))
+_LEAST_LIKE = 0.01
 _CONFIDENCE = {
     "measured": "measured",
     "vendor_reported": "vendor reported",
@@ -110,13 +111,8 @@ class _Page:
     def _headline(self, totals: Totals) -> None:
         co2e, energy, water = totals.co2e_grams, totals.energy_wh, totals.water_liters
         if co2e is not None:
-            like = [
-                f"{significant(self._report.equivalents[key], 2)} {words}"
-                for key, words in _LIKE
-                if key in self._report.equivalents
-            ]
             self._line(f"  Emissions  {grams_with_bounds(co2e)}", style="bold green")
-            self._line(f"             as much as {', or '.join(like)}", style="dim")
+            self._wrapped(f"             as much as {self._like()}", indent=13, style="dim")
         if energy is not None:
             self._line(f"  Energy     {energy_with_bounds(energy)} at the data-centre meter", style="bold")
         if water is not None and water.central:
@@ -129,6 +125,12 @@ class _Page:
             f" {count(totals.output_tokens)} out ({reasoning} reasoning)"
         )
         self._line()
+
+    def _like(self) -> str:
+        """Return what the emissions compare with; what comes to almost nothing says nothing."""
+        known = self._report.equivalents
+        large = [(key, words) for key, words in _LIKE if known.get(key, 0.0) >= _LEAST_LIKE] or _LIKE[:1]
+        return ", or ".join(f"{significant(known.get(key, 0.0), 2)} {words}" for key, words in large)
 
     def _groups(self, groups: tuple[Group, ...]) -> None:
         from rich.table import Table  # noqa: PLC0415  # see _console
@@ -162,8 +164,8 @@ class _Page:
         if self._console.width >= _WITH_TOKENS:
             cells += [compact(totals.input_tokens), compact(totals.output_tokens)]
         if self._console.width >= _WITH_ENERGY:
-            cells.append("not given" if energy is None else self._plain(energy_with_bounds(energy)))
-        emissions = "not given" if co2e is None else grams_with_bounds(co2e).replace("CO2e", "")
+            cells.append("not given" if energy is None else self._plain(energy_with_bounds(energy, 2)))
+        emissions = "not given" if co2e is None else grams_with_bounds(co2e, 2).replace("CO2e", "")
         table.add_row(*cells, self._plain(emissions), self._bar(share))
 
     def _bar(self, share: float) -> str:
@@ -176,9 +178,9 @@ class _Page:
         parts = [
             f"{coverage.counted:,} of {coverage.seen_spans:,} GenAI spans counted",
             *_named(
-                (coverage.parents, "agents, chains and tools"),
-                (coverage.duplicates, "duplicates"),
-                (coverage.failed, "failed"),
+                (coverage.parents, "agent, chain or tool", "agents, chains and tools"),
+                (coverage.duplicates, "duplicate", "duplicates"),
+                (coverage.failed, "failed", "failed"),
             ),
         ]
         self._wrapped(f"Coverage    {', '.join(parts)}", indent=12)
@@ -194,11 +196,11 @@ class _Page:
         for note in self._report.notes:
             self._wrapped(f"Note        {note}", indent=12)
 
-    def _wrapped(self, text: str, indent: int = 0) -> None:
+    def _wrapped(self, text: str, indent: int = 0, style: str | None = None) -> None:
         for line in textwrap.wrap(
             self._plain(text), self._console.width, subsequent_indent=" " * indent, break_on_hyphens=False
         ):
-            self._line(line)
+            self._line(line, style)
 
     def _plain(self, text: str) -> str:
         return text if self._fancy else text.replace("–", "-").replace("µ", "u")
@@ -207,8 +209,8 @@ class _Page:
         self._console.print(self._plain(text), style=style, soft_wrap=True)
 
 
-def _named(*counts: tuple[int, str]) -> Iterable[str]:
-    return (f"{number:,} {words}" for number, words in counts if number)
+def _named(*counts: tuple[int, str, str]) -> Iterable[str]:
+    return (f"{number:,} {one if number == 1 else many}" for number, one, many in counts if number)
 
 
 def _moment(text: str | None) -> str:

@@ -1,0 +1,81 @@
+"""`otel-carbon ledger`: stats, verify, export."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ledger_cases import open_ledger, rows, sighting
+
+from otel_carbon.cli.main import main
+from otel_carbon.ledger.columns import COLUMN_NAMES
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    with closing(open_ledger(tmp_path / "ledger.db")) as ledger:
+        ledger.record([sighting(1, response_id="r"), sighting(3)], cursor=("ledger@j1", 12))
+        ledger.record([sighting(2, response_id="r", parent=1, service='a "b", c')])
+    return tmp_path
+
+
+def test_stats_are_numbers_with_names(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ledger", "stats", "--data-dir", str(data_dir)]) == 0
+
+    out = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert {
+        name.strip(): value.strip() for name, value in out.items() if name.startswith(("lines", "spans", "cursor"))
+    } == {
+        "lines": "4, of which 1 reversals",
+        "spans seen": "3, and 0 again with different content",
+        "cursor ledger@j1": "12",
+    }
+
+
+def test_a_sound_ledger_is_verified(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ledger", "verify", "--ledger", str(data_dir / "ledger.db")]) == 0
+
+    assert capsys.readouterr().out == "4 lines and 3 spans: sequence, hashes, reversals and roll-ups are right\n"
+
+
+def test_a_forged_ledger_is_not(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(sqlite3.connect(data_dir / "ledger.db")) as connection:
+        connection.execute("DROP TRIGGER lines_no_update")
+        connection.execute("UPDATE lines SET service = 'somebody else' WHERE seq = 2")
+        connection.commit()
+
+    assert main(["ledger", "verify", "--data-dir", str(data_dir)]) == 1
+
+    assert capsys.readouterr().out.splitlines()[0] == "line 2 was changed: its content does not give its hash"
+
+
+def test_the_export_has_every_line_in_full(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(open_ledger(data_dir / "ledger.db")) as ledger:
+        expected = rows(ledger, "SELECT * FROM lines ORDER BY seq")
+
+    assert main(["ledger", "export", "--data-dir", str(data_dir)]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert main(["ledger", "export", "--data-dir", str(data_dir), "--format", "csv"]) == 0
+    table = list(csv.reader(io.StringIO(capsys.readouterr().out)))
+
+    assert [tuple(line.get(name) for name in COLUMN_NAMES) for line in lines] == expected
+    assert table[0] == list(COLUMN_NAMES)
+    assert table[1:] == [["" if value is None else str(value) for value in row] for row in expected]
+
+
+def test_without_an_action_the_usage_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["ledger"])
+
+    assert raised.value.code == 2
+    assert "ACTION" in capsys.readouterr().err
+
+
+def test_a_missing_ledger_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ledger", "verify", "--data-dir", str(tmp_path)]) == 1
+    assert f"there is no ledger at {tmp_path}/ledger.db" in capsys.readouterr().err

@@ -1,0 +1,195 @@
+"""The gateway's `ledger` exporter: from journal entries to lines, once, whatever happens in between."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ledger_cases import EIGHT_O_CLOCK, SECOND
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+from otel_carbon.errors import ConfigError, PermanentExportError, RetryableExportError, StorageError
+from otel_carbon.estimator import Estimator, EstimatorSettings
+from otel_carbon.exporters.ledger import FACTORY, Config, LedgerExporter
+from otel_carbon.factors import FactorTables
+from otel_carbon.gateway.telemetry import SelfMetrics
+from otel_carbon.pipeline.component import JournalEntry, Settings
+from otel_carbon.pipeline.pdata import Payload, Signal
+from otel_carbon.pipeline.tally import Tally
+
+Build = Callable[..., LedgerExporter]
+
+
+def _request(*numbers: int, **attributes: str | int) -> bytes:
+    request = ExportTraceServiceRequest()
+    spans = request.resource_spans.add().scope_spans.add().spans
+    call: dict[str, str | int] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o",
+        "gen_ai.usage.input_tokens": 1200,
+        "gen_ai.usage.output_tokens": 345,
+        "gen_ai.input.messages": "a secret prompt",
+        **attributes,
+    }
+    for number in numbers:
+        span = spans.add(trace_id=b"t" * 16, span_id=number.to_bytes(8, "big"), name="chat")
+        span.start_time_unix_nano = EIGHT_O_CLOCK + number * SECOND
+        span.end_time_unix_nano = span.start_time_unix_nano + SECOND
+        for key, value in call.items():
+            wire = AnyValue(int_value=value) if isinstance(value, int) else AnyValue(string_value=value)
+            span.attributes.append(KeyValue(key=key, value=wire))
+    return request.SerializeToString()
+
+
+def _entry(position: int, body: bytes, items: int = 1) -> JournalEntry:
+    return JournalEntry(position, EIGHT_O_CLOCK, Payload(Signal.TRACES, body, items))
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    def new(journal_id: str = "j1", **shared: Any) -> LedgerExporter:
+        return FACTORY.create(
+            Config(), Settings("ledger", {}, {"data_dir": tmp_path, "journal_id": journal_id, **shared})
+        )
+
+    return new
+
+
+def _rows(exporter: LedgerExporter, query: str) -> list[Any]:
+    with closing(sqlite3.connect(exporter.path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+async def test_calls_become_lines_and_the_position_moves_with_them(build: Build, tmp_path: Path) -> None:
+    exporter = build()
+    await exporter.start()
+    assert await exporter.position() is None
+
+    await exporter.export([_entry(3, _request(1, 2)), _entry(5, _request(3))])
+
+    assert exporter.path == tmp_path / "ledger.db"
+    assert _rows(exporter, "SELECT COUNT(*), SUM(input_tokens), MIN(source) FROM lines") == [(3, 3600, "otlp")]
+    assert await exporter.position() == 5
+    await exporter.shutdown()
+
+
+async def test_no_prompt_reaches_the_file(build: Build) -> None:
+    exporter = build()
+    await exporter.start()
+    await exporter.export([_entry(1, _request(1))])
+    await exporter.shutdown()
+
+    assert b"secret prompt" not in exporter.path.read_bytes()
+
+
+async def test_after_a_restart_it_resumes_where_the_ledger_stands(build: Build) -> None:
+    first = build()
+    await first.start()
+    await first.export([_entry(4, _request(1))])
+    await first.shutdown()
+
+    second = build()
+    await second.start()
+    assert await second.position() == 4
+    await second.export([_entry(4, _request(1)), _entry(6, _request(2))])
+
+    assert _rows(second, "SELECT COUNT(*) FROM lines") == [(2,)]
+    await second.shutdown()
+
+
+async def test_a_new_journal_has_a_position_of_its_own(build: Build) -> None:
+    first = build("j1")
+    await first.start()
+    await first.export([_entry(900, _request(1))])
+    await first.shutdown()
+
+    second = build("j2")
+    await second.start()
+
+    assert await second.position() is None
+    await second.shutdown()
+
+
+async def test_what_the_ledger_does_not_count_is_taken_back_from_the_metrics(build: Build) -> None:
+    tally, telemetry = Tally(), SelfMetrics()
+    exporter = build(tally=tally, telemetry=telemetry)
+    await exporter.start()
+
+    await exporter.export([_entry(1, _request(1, **{"gen_ai.response.id": "r"}))])
+    await exporter.export([_entry(2, _request(1, 2, **{"gen_ai.response.id": "r"}))])
+
+    (taken,) = tally.snapshot()["otel_carbon.co2e.reversed"].values()
+    assert _rows(exporter, "SELECT -co2e_grams_central FROM lines WHERE kind = 'reversal'") == [(taken,)]
+    assert telemetry.value("ledger_spans", exporter="ledger", outcome="counted") == 2
+    assert telemetry.value("ledger_spans", exporter="ledger", outcome="replayed") == 1
+    await exporter.shutdown()
+
+
+async def test_it_estimates_as_the_processor_in_front_of_it(build: Build) -> None:
+    estimator = Estimator(FactorTables.bundled(), EstimatorSettings(grid_intensity_g_per_kwh=41.0))
+    exporter = build(estimator=estimator)
+    await exporter.start()
+
+    await exporter.export([_entry(1, _request(1))])
+
+    assert _rows(exporter, "SELECT grid_intensity_g_per_kwh, region_source FROM lines") == [(41.0, "user")]
+    await exporter.shutdown()
+
+
+async def test_an_unreadable_entry_does_not_take_the_others_along(build: Build) -> None:
+    exporter = build()
+    await exporter.start()
+
+    with pytest.raises(PermanentExportError, match="7 spans") as raised:
+        await exporter.export([_entry(1, _request(9)[:-3], items=7), _entry(2, _request(1))])
+
+    assert raised.value.failed_items == 7
+    assert _rows(exporter, "SELECT COUNT(*) FROM lines") == [(1,)]
+    assert await exporter.position() == 2
+    await exporter.shutdown()
+
+
+async def test_a_disk_that_does_not_take_the_data_is_tried_again(build: Build) -> None:
+    exporter = build()
+    await exporter.start()
+    with closing(sqlite3.connect(exporter.path)) as connection:
+        connection.execute("ALTER TABLE lines RENAME TO elsewhere")
+
+        with pytest.raises(RetryableExportError, match=r"ledger\.db"):
+            await exporter.export([_entry(1, _request(1))])
+
+        connection.execute("ALTER TABLE elsewhere RENAME TO lines")
+    await exporter.export([_entry(1, _request(1))])
+
+    assert _rows(exporter, "SELECT COUNT(*) FROM lines") == [(1,)]
+    await exporter.shutdown()
+
+
+async def test_a_file_that_cannot_be_used_is_an_error_at_start(build: Build, tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"not a ledger" * 1000)
+
+    with pytest.raises(StorageError, match=r"ledger\.db: file is not a database"):
+        await build().start()
+
+
+async def test_shutting_down_twice_or_before_the_start_is_fine(build: Build) -> None:
+    exporter = build()
+    await exporter.shutdown()
+    await exporter.start()
+    await exporter.export([])
+    await exporter.shutdown()
+    await exporter.shutdown()
+
+    with pytest.raises(RetryableExportError, match="is not started"):
+        await exporter.export([_entry(1, _request(1))])
+
+
+def test_another_database_is_refused_when_the_config_is_read() -> None:
+    with pytest.raises(ConfigError, match="keeps its ledger in SQLite"):
+        Config(url="postgresql://ledger")
