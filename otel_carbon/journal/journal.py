@@ -81,9 +81,8 @@ class Journal:
     def register(self, specs: Collection[CursorSpec]) -> list[Dropped]:
         """Say who reads, and return the cursors of readers that are gone.
 
-        A new cursor starts at the end: what others still hold arrived before it. A cursor that keeps its own position
-        resumes there; one that is ahead of this file (an older copy was put back) moves the file's numbering up, so
-        that new payloads are never taken for old ones.
+        A new cursor starts at the end: what others still hold arrived before it. One that keeps its own position resumes
+        there; where that is ahead of this file (an older copy was put back), numbering goes on from it.
         """
         stored = self._store.cursors()
         head = max([self._head, *(spec.resume or 0 for spec in specs)])
