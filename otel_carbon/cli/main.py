@@ -56,9 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     try:
         return int(args.run(args))
-    except ModuleNotFoundError as error:
+    except (ModuleNotFoundError, MissingExtraError) as error:
+        # A part names its own extra; the command's has all that the command needs, in one go.
         extra = _COMMANDS[args.command].extra
-        if extra is None or (error.name or "").startswith("otel_carbon"):
+        ours = isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("otel_carbon")
+        if extra is None or ours:
             raise
         raise MissingExtraError(f"otel-carbon {args.command}", extra) from error
 
