@@ -81,7 +81,7 @@ class Journal:
     def register(self, specs: Collection[CursorSpec]) -> list[Dropped]:
         """Say who reads, and return the cursors of readers that are gone.
 
-        A new cursor starts at the end: what others still hold arrived before it. One that keeps its own position resumes
+        A new cursor starts at the end: what others hold arrived before it. One that keeps its own position resumes
         there; where that is ahead of this file (an older copy was put back), numbering goes on from it.
         """
         stored = self._store.cursors()
