@@ -15,7 +15,7 @@ from otel_carbon.demo.books import Check
 from otel_carbon.demo.gateway import Gateway
 from otel_carbon.model import Interval
 from otel_carbon.reports import Report
-from otel_carbon.reports.display import GRAM_UNITS, WH_UNITS, significant, unit_for
+from otel_carbon.reports.display import GRAM_UNITS, WH_UNITS, Units, significant, unit_for
 from otel_carbon.reports.table import print_report
 from otel_carbon.semconv import carbon, gen_ai
 
@@ -98,8 +98,8 @@ def _band(attributes: Mapping[str, Any], key: str) -> Interval | None:
     return Interval(attributes[f"{key}_low"], attributes[key], attributes[f"{key}_high"])
 
 
-def _shown(band: Interval | None, units: Sequence[tuple[float, str]]) -> str:
-    """Return a quantity of one call, with its bounds and two digits; the status where there is none."""
+def _shown(band: Interval | None, units: Units) -> str:
+    """Return a quantity of one call with its bounds; a dash where there is none."""
     if band is None:
         return "-"
     size, unit = unit_for(band.central, units)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -162,7 +163,7 @@ class Factory(Generic[C]):
     kind: Kind
     stability: Stability
     signals: frozenset[Signal]
-    config: type[C]
+    config: builtins.type[C]
     create: Callable[[C, Settings], Any]
     aliases: tuple[str, ...] = ()
     produces: frozenset[Signal] = frozenset()
