@@ -22,7 +22,6 @@ _STRING, _BOOL, _INT, _DOUBLE = 0x0A, 0x10, 0x18, 0x21  # tags of AnyValue
 _SPAN_ATTRIBUTES = b"\x4a"  # tag of Span.attributes, field 9
 _LONGEST_REMEMBERED = 128  # bytes of an encoded attribute: names and short words, which repeat; not prompts
 _MOST_REMEMBERED = 8192
-_SMALL_NUMBER = 1024  # ports and zeros repeat, token counts do not
 
 _Pair = tuple[str, Any]
 _UNWANTED: tuple[()] = ()
@@ -35,13 +34,16 @@ class AttributeReader:
     Values become str, bool, int, float, bytes, tuple, dict, or None where the value is empty. Bytes that are not UTF-8
     become U+FFFD.
 
-    Thread-safe: what was read is remembered in a dict that is only ever replaced or added to.
+    Texts and small numbers repeat from span to span, so whole attributes are remembered; token counts and quantities
+    do not, so of them only what comes before the digits is, with the key (empty: not wanted), the size of the whole and
+    the number of digits. Thread-safe: the two dicts are only ever replaced or added to.
     """
 
     def __init__(self, keys: Iterable[str], prefixes: Iterable[str] = ()) -> None:
         self._keys = {key.encode(): key for key in keys}
         self._prefixes = tuple(prefix.encode() for prefix in prefixes)
         self._known: dict[bytes, _Pair | tuple[()]] = {}
+        self._heads: dict[bytes, tuple[str, int, int]] = {}
 
     @classmethod
     def of_everything(cls) -> AttributeReader:
@@ -55,11 +57,22 @@ class AttributeReader:
             InvalidDataError: one of them is not a protobuf message.
         """
         found: dict[str, Any] = {}
-        known = self._known.get
+        known, heads = self._known.get, self._heads.get
         for each in encoded:
             pair = known(each)
             if pair is None:
-                pair = self._learn(each)
+                head = heads(each[: each[1] + 5]) if len(each) > 6 else None
+                if head is None or head[1] != len(each):
+                    pair = self._learn(each)
+                else:
+                    key, size, width = head
+                    if not key or key in found:
+                        continue
+                    if width == 8:
+                        found[key] = _unpack_double(each, size - 8)[0]
+                        continue
+                    number = _number(each, size, width)
+                    pair = self._pair(each) if number < 0 else (key, number)
             if pair:
                 key, value = pair
                 if key not in found:
@@ -75,18 +88,17 @@ class AttributeReader:
         return value_end != end or self._name(body[start + 2 : key_end]) is not None
 
     def _learn(self, encoded: bytes) -> _Pair | tuple[()]:
-        """Return what an attribute not met before stands for, and remember it where it is likely to come again."""
-        size = len(encoded)
-        if size > _LONGEST_REMEMBERED:
-            return self._pair(encoded)
-        number = _short_integer(encoded, size)
-        if number >= _SMALL_NUMBER:
-            key = self._name(encoded[2 : encoded[1] + 2])
-            return _UNWANTED if key is None else (key, number)
+        """Return what an attribute not met before stands for, and remember what of it is likely to come again."""
         pair = self._pair(encoded)
-        if len(self._known) >= _MOST_REMEMBERED:
-            self._known = {}
-        self._known[encoded] = pair
+        if len(encoded) > _LONGEST_REMEMBERED:
+            return pair
+        if len(self._known) + len(self._heads) >= _MOST_REMEMBERED:
+            self._known, self._heads = {}, {}
+        head = _numeric_head(encoded)
+        if head is None:
+            self._known[encoded] = pair
+        else:
+            self._heads[head] = (pair[0] if pair else "", len(encoded), len(encoded) - len(head))
         return pair
 
     def _pair(self, encoded: bytes) -> _Pair | tuple[()]:
@@ -159,30 +171,33 @@ def _usual_parts(body: bytes, start: int) -> tuple[int, int, int]:
     return key_end, value, value + value_size
 
 
-def _short_integer(encoded: bytes, size: int) -> int:
-    """Return the value of a `KeyValue` in its usual form with an integer of two or three bytes, as token counts have.
+def _numeric_head(encoded: bytes) -> bytes | None:
+    """Return what comes before the digits of a number: key, length and type, in their usual form.
 
-    Anything else gives -1.
+    None for anything else, and for numbers of one byte, of which there are few.
     """
-    if size < 8:
+    try:
+        key_end, value, end = _usual_parts(encoded, 0)
+    except IndexError:
+        return None
+    if end != len(encoded) or value != key_end + 2:
+        return None
+    width = end - value - 1
+    tag = encoded[value] if width > 1 else 0
+    if (tag == _INT and width <= 3) or (tag == _DOUBLE and width == 8):
+        return encoded[: value + 1]
+    return None
+
+
+def _number(encoded: bytes, size: int, width: int) -> int:
+    """Return the varint of two or three bytes at the end of an attribute, or -1 where it is none."""
+    low, high = encoded[size - width], encoded[size - 1]
+    if low < 0x80 or high >= 0x80:
         return -1
-    value = encoded[1] + 4
-    digits = size - value - 1
-    if (
-        not 2 <= digits <= 3
-        or encoded[value] != _INT
-        or encoded[value - 1] != digits + 1
-        or encoded[value - 2] != _VALUE
-        or encoded[0] != _KEY
-        or encoded[-1] >= 0x80
-        or encoded[value + 1] < 0x80
-    ):
-        return -1
-    low = encoded[value + 1] & 0x7F
-    if digits == 2:
-        return low | encoded[-1] << 7
-    middle = encoded[value + 2]
-    return -1 if middle < 0x80 else low | (middle & 0x7F) << 7 | encoded[-1] << 14
+    if width == 2:
+        return low & 0x7F | high << 7
+    middle = encoded[size - 2]
+    return -1 if middle < 0x80 else low & 0x7F | (middle & 0x7F) << 7 | high << 14
 
 
 def _any_value(encoded: bytes, start: int, end: int) -> Any:

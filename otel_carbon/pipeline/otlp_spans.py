@@ -78,9 +78,9 @@ class GenAISpans:
         words = words_in(body, self._words)
         for resource in resource_spans(body) if words else ():
             for scope in resource.scope_spans:
-                for extent in containing(body, scope.spans, words):
-                    if not _begins_with_ids(body, extent[1]):
-                        view = self._view(body, extent)
+                for _, start, end in containing(body, scope.spans, words):
+                    if not _begins_with_ids(body, start):
+                        view = self._view(body, start, end)
                         if not _has_ids(view) and self._reader.looks_genai(self._attributes.read(view.attributes)):
                             yield view
 
@@ -96,12 +96,13 @@ class GenAISpans:
         scope = read(lenient(_SCOPE), encoded_scope, "InstrumentationScope")
         name = scope.name.decode("utf-8", "replace")
         version = scope.version.decode("utf-8", "replace")
-        usual_attribution = self._reader.attribution({}, resource)
-        for extent in spans:
-            view = self._view(body, extent)
-            attributes = self._attributes.read(view.attributes[:])
+        reader, read_attributes = self._reader, self._attributes.read
+        usual_attribution = reader.attribution({}, resource)
+        for at, start, end in spans:
+            view = self._view(body, start, end)
+            attributes = read_attributes(view.attributes[:])
             started, ended = view.start_time_unix_nano, view.end_time_unix_nano
-            call = self._reader.read(
+            call = reader.read(
                 attributes,
                 scope_name=name,
                 scope_version=version,
@@ -120,13 +121,13 @@ class GenAISpans:
                 ended,
                 usual_attribution
                 if self._attribution_keys.isdisjoint(attributes)
-                else self._reader.attribution(attributes, resource),
+                else reader.attribution(attributes, resource),
                 call if isinstance(call, Call) else None,
                 read_mark(attributes) if marked else None,
                 _adjusted_count(view.trace_state),
                 name or None,
             )
-            found.append((extent[0], sighting, marked))
+            found.append((at, sighting, marked))
 
     def _resource(self, encoded: bytes) -> Mapping[str, Any]:
         attributes = self._resources.get(encoded)
@@ -139,15 +140,13 @@ class GenAISpans:
                 self._resources[encoded] = attributes
         return attributes
 
-    def _view(self, body: bytes, extent: Extent) -> SpanView:
-        view: SpanView = read(span_view(), self._slim(body, extent), "Span")
+    def _view(self, body: bytes, start: int, end: int) -> SpanView:
+        encoded = body[start:end] if end - start < _LARGE_SPAN else self._without_prompts(body, start, end)
+        view: SpanView = read(span_view(), encoded, "Span")
         return view
 
-    def _slim(self, body: bytes, extent: Extent) -> bytes:
-        """Return a span, without what is large and not read where there is such a thing."""
-        _, start, end = extent
-        if end - start < _LARGE_SPAN:
-            return body[start:end]
+    def _without_prompts(self, body: bytes, start: int, end: int) -> bytes:
+        """Return a span without its large fields that are not read."""
         parts: list[bytes] = []
         kept = at = start
         while at < end:
