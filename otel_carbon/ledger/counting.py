@@ -122,8 +122,8 @@ def candidate(sighting: Sighting, key: SpanKey, fingerprint: int, occurred_at: s
         clean(sighting.span.parent_span_id) or "",
         clean(call.response_id) or None if call is not None else None,
         call is not None and _has_tokens(call.usage),
-        min(max(sighting.started_unix_nano, 0), _LATEST_UNIX_NANO),
-        min(max(sighting.ended_unix_nano, 0), _LATEST_UNIX_NANO),
+        _storable(sighting.started_unix_nano),
+        _storable(sighting.ended_unix_nano),
         fingerprint,
         occurred_at,
         PARENT,
@@ -161,6 +161,10 @@ def _has_tokens(usage: Usage | None) -> bool:
         or usage.cache_write_tokens
         or usage.reasoning_tokens
     )
+
+
+def _storable(unix_nano: int) -> int:
+    return unix_nano if 0 <= unix_nano <= _LATEST_UNIX_NANO else min(max(unix_nano, 0), _LATEST_UNIX_NANO)
 
 
 def _beats(newcomer: Candidate, current: Candidate | Incumbent) -> bool:

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring
+from operator import itemgetter
 from typing import Any
 
 from otel_carbon.ledger.canonical import real_digits
@@ -40,7 +41,7 @@ _IN_FRAGMENTS = {*_CLAIM_NAMES, *bounds_of("water_liters"), "response_id"}
 _TEXTS = {"occurred_at", "recorded_at", "span_id", "trace_id"}
 _INTEGERS = {column.name for column in COLUMNS[_TOKENS]} | {"seq"}
 _REALS = sorted(column.name for column in COLUMNS[_DRY])
-_DIGITS = [slice(16 * (INDEX[name] - _DRY.start), 16 * (INDEX[name] - _DRY.start) + 16) for name in _REALS]
+_by_name = itemgetter(*(INDEX[name] for name in _REALS))
 _BEFORE_INPUT_TOKENS = sum(name < "input_tokens" for name in _REALS)
 _pack = struct.Struct(f">{len(_REALS)}d").pack
 _MINUS_ZERO = "8" + real_digits(0.0)[1:]
@@ -62,13 +63,12 @@ class Profile:
 
     def encode(self, row: Sequence[Any]) -> bytes | None:
         """Return the canonical encoding of a row of this profile, or None where only the plain way will do."""
-        quantities, tokens = row[_DRY], row[_TOKENS]
+        quantities, tokens = _by_name(row), row[_TOKENS]
         if None in quantities or None in tokens:
             return None
-        digits = _pack(*quantities).hex()
-        if _MINUS_ZERO in digits:
+        reals = _pack(*quantities).hex(" ", 8).split(" ")
+        if _MINUS_ZERO in reals:
             return None
-        reals = [digits[part] for part in _DIGITS]
         input_tokens, cache_read, cache_write, output_tokens, reasoning = tokens
         seq, _, recorded_at, occurred_at = row[:4]
         holes = (

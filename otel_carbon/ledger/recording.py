@@ -15,6 +15,7 @@ from otel_carbon.ledger import statements
 from otel_carbon.ledger.clock import next_time, utc_text, utc_text_of_nanoseconds
 from otel_carbon.ledger.counting import COUNTED, Candidate, Incumbent, SpanKey, candidate, choose, describe, span_key
 from otel_carbon.ledger.dialect import immediate
+from otel_carbon.ledger.insertion import insert_lines
 from otel_carbon.ledger.lines import LineBuilder, reversal_row
 from otel_carbon.ledger.recorded import Recorded, Reversal
 from otel_carbon.ledger.rollup import hour_of, upsert_hourly_sql, upserts
@@ -124,7 +125,7 @@ class Recorder:
             hour = hour_of(incumbent.occurred_at)
             spans[(hour, incumbent.tenant, incumbent.status)] -= 1
             spans[(hour, incumbent.tenant, Status.DUPLICATE.value)] += 1
-        connection.executemany(statements.INSERT_LINE, rows)
+        insert_lines(connection, rows)
         connection.executemany(statements.INSERT_OBSERVATION, observations)
         changes = [(recorded_at, incumbent.observation_id) for incumbent in replaced]
         connection.executemany(statements.MARK_DUPLICATE, changes)

@@ -10,12 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from otel_carbon.ledger.columns import COLUMN_NAMES
 from otel_carbon.ledger.counting import COUNTED, Candidate, Incumbent, ResponseKey, SpanKey
 
 __all__ = [
     "INSERT_CONFLICT",
-    "INSERT_LINE",
     "INSERT_OBSERVATION",
     "MARK_DUPLICATE",
     "MOVE_CURSOR",
@@ -26,8 +24,6 @@ __all__ = [
     "last_recorded_at",
     "observation",
 ]
-
-INSERT_LINE = f"INSERT INTO lines VALUES ({', '.join('?' * len(COLUMN_NAMES))})"
 
 _OBSERVATION = (
     "tenant",
