@@ -1,6 +1,7 @@
 """From a call to its footprint. Pure arithmetic over the factor tables."""
 
 from otel_carbon.estimator.estimator import Estimator
+from otel_carbon.estimator.hourly import IntensitySource
 from otel_carbon.estimator.settings import DEFAULT_FACTOR_SET, EstimatorSettings, settings_from_environment
 
-__all__ = ["DEFAULT_FACTOR_SET", "Estimator", "EstimatorSettings", "settings_from_environment"]
+__all__ = ["DEFAULT_FACTOR_SET", "Estimator", "EstimatorSettings", "IntensitySource", "settings_from_environment"]

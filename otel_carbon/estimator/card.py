@@ -44,6 +44,8 @@ class RateCard:
     region: Region
     grid: Grid
     notes: tuple[str, ...]
+    grid_keys: tuple[str, ...] = ()
+    """What a source of hourly intensities may know the grid by."""
 
 
 def rate_card(
@@ -56,6 +58,7 @@ def rate_card(
     region: Region,
     grid: Grid,
     notes: tuple[str, ...] = (),
+    grid_keys: tuple[str, ...] = (),
 ) -> RateCard:
     """Return the card of a kind of call."""
     kinds = (
@@ -81,6 +84,7 @@ def rate_card(
         region=region,
         grid=grid,
         notes=notes,
+        grid_keys=grid_keys,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from otel_carbon.errors import ConfigError
 from otel_carbon.estimator.card import RateCard, rate_card
+from otel_carbon.estimator.hourly import Hour, at_hour
 from otel_carbon.estimator.per_wh import PerWh, Place, per_wh
 from otel_carbon.estimator.place import place_at, with_user_settings
 from otel_carbon.estimator.settings import EstimatorSettings
@@ -54,8 +55,16 @@ class Derivation:
     notes: tuple[str, ...]
 
 
-def derive(tables: FactorTables, settings: EstimatorSettings, factor_set: FactorSet, names: Names) -> Derivation | None:
+def derive(
+    tables: FactorTables,
+    settings: EstimatorSettings,
+    factor_set: FactorSet,
+    names: Names,
+    hour: Hour | None = None,
+) -> Derivation | None:
     """Look everything up that the names on a call decide. None: the factor set has no answer for this model.
+
+    `hour` is what a source of hourly grid intensities said; None: there is none, and the yearly figure applies.
 
     Raises:
         FactorError: a table that is needed is damaged.
@@ -71,6 +80,8 @@ def derive(tables: FactorTables, settings: EstimatorSettings, factor_set: Factor
     step = "alias" if alias is not None and match.step not in _GUESSED_STEPS else match.step
     used = tables.factor_set(match.set_id)
     location = find_location(tables, settings, names, alias)
+    if hour is not None:
+        location = at_hour(tables, location, hour)
     place = place_at(tables, location, settings.pue_ratio, water=settings.water)
     return Derivation(
         factor_set=used,
@@ -114,6 +125,7 @@ def card_of(derivation: Derivation, notes: tuple[str, ...] = ()) -> RateCard:
         region=derivation.location.region,
         grid=derivation.location.grid,
         notes=(*derivation.notes, *notes),
+        grid_keys=derivation.location.grid_keys,
     )
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from otel_carbon.estimator.card import RateCard, apply_card
 from otel_carbon.estimator.derivation import Derivation, Names, card_of, derive
+from otel_carbon.estimator.hourly import Hour, IntensitySource, reading_of
 from otel_carbon.estimator.place import check_place_settings
 from otel_carbon.estimator.recompute import remembered
 from otel_carbon.estimator.settings import EstimatorSettings
@@ -16,7 +17,19 @@ from otel_carbon.estimator.versions import check_usable, valid_from_unix_nano, v
 from otel_carbon.factors import FactorTables
 from otel_carbon.factors.match import fallback_confidence
 from otel_carbon.factors.names import MAX_NAME_CHARACTERS, cut
-from otel_carbon.model import Call, FactorRef, Footprint, Grid, Mark, NotEstimated, Outcome, Region, Status, Usage
+from otel_carbon.model import (
+    Call,
+    FactorRef,
+    Footprint,
+    Grid,
+    GridReading,
+    Mark,
+    NotEstimated,
+    Outcome,
+    Region,
+    Status,
+    Usage,
+)
 
 __all__ = ["Estimator"]
 
@@ -35,25 +48,31 @@ _UNKNOWN_STEPS = frozenset({"global_default", "fallback_global_default"})
 class Estimator:
     """Estimates calls with one choice of settings. Safe for use by several threads; never raises for a call.
 
+    `hourly` knows the grid by the hour; without it, and wherever it has no figure, the yearly one applies.
+
     Raises:
         ConfigError: the settings name a factor set, region or zone that cannot be used.
         FactorError: a factor table is damaged.
     """
 
-    def __init__(self, tables: FactorTables, settings: EstimatorSettings = _DEFAULTS) -> None:
+    def __init__(
+        self, tables: FactorTables, settings: EstimatorSettings = _DEFAULTS, hourly: IntensitySource | None = None
+    ) -> None:
         self.tables = tables
         self.settings = settings
+        self.hourly = hourly
         self._versions = tables.versions(settings.factor_set)
         for version in self._versions:
             check_usable(tables, version)
         fallback_ids = {version.fallback_id for version in self._versions}
         self._fallbacks = {
-            set_id: Estimator(tables, replace(settings, factor_set=set_id)) for set_id in fallback_ids if set_id
+            set_id: Estimator(tables, replace(settings, factor_set=set_id), hourly) for set_id in fallback_ids if set_id
         }
         check_place_settings(tables, settings)
         self._starts_unix_nano = [valid_from_unix_nano(version) for version in self._versions]
         # Calls of one kind share everything but their token counts.
         self._card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_card)
+        self._card_of_hour = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_card_of_hour)
         self._remembered_card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_remembered_card)
         # Reads the tables that a call needs: a damaged one is found here, not in the middle of a request.
         self._card(len(self._versions) - 1, "gpt-4o", None, None, "eu-west-1", "api.openai.com")
@@ -68,11 +87,15 @@ class Estimator:
         for text in (model, request_model, provider, region, server_address, caller_region):
             if text is not None and len(text) > MAX_NAME_CHARACTERS:
                 return self.estimate(_cut_short(call))
-        card = self._card(
-            self._version(call.at_unix_nano), model, request_model, provider, region, server_address, caller_region
-        )
+        version = self._version(call.at_unix_nano)
+        card = self._card(version, model, request_model, provider, region, server_address, caller_region)
         if card is None:
             return _UNKNOWN
+        if self.hourly is not None and card.grid_keys:
+            found, covers = reading_of(self.hourly, card.grid_keys, call.at_unix_nano)
+            card = self._card_of_hour(
+                found, covers, version, model, request_model, provider, region, server_address, caller_region
+            )
         outcome = _footprint(card, usage, call.usage_alternative)
         if self._fallbacks and _is_without_energy(outcome):
             return self._instead_of_zero(call, outcome)
@@ -101,7 +124,11 @@ class Estimator:
     def derive(self, call: Call) -> Derivation | None:
         """Return everything that is looked up for a call, for those who explain it; None: no factor for it."""
         version = self._versions[max(self._version(call.at_unix_nano), 0)]
-        return derive(self.tables, self.settings, version, _names(call))
+        found = derive(self.tables, self.settings, version, _names(call))
+        if found is None or self.hourly is None or not found.location.grid_keys:
+            return found
+        hour = Hour(*reading_of(self.hourly, found.location.grid_keys, call.at_unix_nano))
+        return derive(self.tables, self.settings, version, _names(call), hour)
 
     def _instead_of_zero(self, call: Call, zero: Outcome) -> Outcome:
         """Return what the fallback set says of a call whose tokens the factor set has no figure for."""
@@ -127,6 +154,15 @@ class Estimator:
         derivation = derive(self.tables, self.settings, factor_set, Names(*names))
         if derivation is None or (derivation.step in _UNKNOWN_STEPS and not self.settings.fallback):
             return None
+        return card_of(derivation, (validity_note(factor_set),) if version < 0 else ())
+
+    def _new_card_of_hour(
+        self, reading: GridReading | None, covers: bool, version: int, *names: str | None
+    ) -> RateCard:
+        """Return the card of a kind of call that has one, with the grid as it was in an hour."""
+        factor_set = self._versions[max(version, 0)]
+        derivation = derive(self.tables, self.settings, factor_set, Names(*names), Hour(reading, covers))
+        assert derivation is not None
         return card_of(derivation, (validity_note(factor_set),) if version < 0 else ())
 
     def _new_remembered_card(

@@ -39,7 +39,7 @@ def explain(estimator: Estimator, call: Call, footprint: Footprint) -> tuple[Ste
         return ()
     if found.factor.set != footprint.factor.set:  # the set gave no energy for these tokens and another answered
         other = replace(estimator.settings, factor_set=footprint.factor.set)
-        return explain(Estimator(estimator.tables, other), call, footprint)
+        return explain(Estimator(estimator.tables, other, estimator.hourly), call, footprint)
     return (
         *_model_steps(call, found, footprint),
         *_token_steps(call.usage, found),

@@ -52,6 +52,7 @@ def with_user_settings(
             region=Region(location.region.name, "user"),
             grid=Grid(location.grid.zone, g_per_kwh, "user"),
             intensity_g_per_kwh=Interval.exact(g_per_kwh),
+            grid_keys=(),
         )
     return location
 
@@ -59,7 +60,8 @@ def with_user_settings(
 def at_zone(tables: FactorTables, location: Location, grid: Grid) -> Location:
     """Return a location on another grid."""
     intensity = times_divided(grid.intensity_g_per_kwh or 0.0, tables.constants.known_zone_factor)
-    return replace(location, grid=grid, intensity_g_per_kwh=intensity, water_zone=grid.zone or "")
+    zone = grid.zone or ""
+    return replace(location, grid=grid, intensity_g_per_kwh=intensity, water_zone=zone, grid_keys=(zone,))
 
 
 def place_at(tables: FactorTables, location: Location, pue_ratio: float | None, *, water: bool) -> Place:

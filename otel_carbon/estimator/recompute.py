@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from otel_carbon.estimator.derivation import Derivation, Names, find_location, hosted, widened
+from otel_carbon.estimator.hourly import on_recorded_grid
 from otel_carbon.estimator.per_wh import per_wh
 from otel_carbon.estimator.place import at_zone, place_at
 from otel_carbon.estimator.settings import EstimatorSettings
@@ -83,6 +84,8 @@ def _location(
     location = _at_region(tables, settings, names, region)
     if grid is None or grid.intensity_g_per_kwh is None:
         return location
+    if grid.period_start_unix_nano is not None:
+        return on_recorded_grid(tables, location, grid)
     recorded_g_per_kwh = grid.intensity_g_per_kwh
     if _same(recorded_g_per_kwh, location.intensity_g_per_kwh.central) and grid.zone in (None, location.grid.zone):
         return location

@@ -48,6 +48,8 @@ class Location:
     efficiency_source_id: str
     """Source of PUE and water on site."""
     notes: tuple[str, ...] = ()
+    grid_keys: tuple[str, ...] = ()
+    """What the one grid of this place is known by, best first: `aws:eu-west-1`, `IE`. Empty where there are several."""
 
 
 def cloud_region(tables: FactorTables, name: str, provider: str | None) -> CloudRegion | None:
@@ -92,6 +94,7 @@ def at_cloud_region(tables: FactorTables, region: CloudRegion, family: GridFamil
         water_zone=region.country_iso3,
         wue_offsite_fallback_l_per_kwh=fleet.wue_offsite_l_per_kwh,
         efficiency_source_id=fleet.source_id if pue is None else region.source_id,
+        grid_keys=(f"{region.cloud}:{region.name}", region.zone),
     )
 
 

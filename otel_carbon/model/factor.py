@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Confidence", "FactorRef", "Grid", "Region", "Source"]
+__all__ = ["Confidence", "FactorRef", "Grid", "GridReading", "Region", "Source"]
+
+_MOST_G_PER_KWH = 3000.0  # burning oil shale or lignite in old plants stays below half of it
 
 
 class Confidence(StrEnum):
@@ -64,3 +66,32 @@ class Grid:
     intensity_g_per_kwh: float | None
     source: str | None
     """`source_id` of the intensity, or `user`."""
+    period_start_unix_nano: int | None = None
+    """Start of the hour or half-hour that the intensity is the average of; None for the average of a year."""
+    quality: str | None = None
+    """Of such an hour: measured, estimated (by its source), or carried_forward (from an hour before the call's)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GridReading:
+    """The average life-cycle intensity of one grid over one period, in g/kWh.
+
+    Raises:
+        ValueError: the intensity cannot be one, or the period is empty.
+    """
+
+    zone: str
+    g_per_kwh: float
+    start_unix_nano: int
+    end_unix_nano: int
+    """The first moment after the period."""
+    source_id: str
+    is_estimated: bool = False
+    """Whether the source itself calls the figure estimated or forecast."""
+    fetched_unix_nano: int = 0
+    """When the source gave it."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no grid has had: a figure beyond 3000 g/kWh is one in another unit."""
+        if not 0.0 <= self.g_per_kwh <= _MOST_G_PER_KWH or self.start_unix_nano >= self.end_unix_nano:
+            raise ValueError(f"not a grid intensity: {self}")
