@@ -31,8 +31,8 @@ def test_stats_are_numbers_with_names(data_dir: Path, capsys: pytest.CaptureFixt
     assert {
         name.strip(): value.strip() for name, value in out.items() if name.startswith(("lines", "spans", "cursor"))
     } == {
-        "lines": "4, of which 1 reversals",
-        "spans seen": "3, and 0 again with different content",
+        "lines": "4, of which reversals: 1",
+        "spans seen": "3, of which again with different content: 0",
         "cursor ledger@j1": "12",
     }
 
@@ -40,7 +40,7 @@ def test_stats_are_numbers_with_names(data_dir: Path, capsys: pytest.CaptureFixt
 def test_a_sound_ledger_is_verified(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ledger", "verify", "--ledger", str(data_dir / "ledger.db")]) == 0
 
-    assert capsys.readouterr().out == "4 lines and 3 spans: sequence, hashes, reversals and roll-ups are right\n"
+    assert capsys.readouterr().out == "sequence, hashes, reversals and roll-ups are right (lines: 4, spans: 3)\n"
 
 
 def test_a_forged_ledger_is_not(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,8 +69,8 @@ def _stats(ledger: Ledger) -> int:
         ("id", found.ledger_id),
         ("begun", found.created_at),
         ("size", f"{found.file_bytes:,} bytes"),
-        ("lines", f"{found.lines:,}, of which {found.reversals:,} reversals"),
-        ("spans seen", f"{found.observations:,}, and {found.conflicts:,} again with different content"),
+        ("lines", f"{found.lines:,}, of which reversals: {found.reversals:,}"),
+        ("spans seen", f"{found.observations:,}, of which again with different content: {found.conflicts:,}"),
         ("calls", f"{found.first_call_at} to {found.last_call_at}" if found.lines else "none yet"),
         ("last recorded", found.last_recorded_at or "nothing yet"),
         ("roll-up rows", f"{found.rollup_rows:,}"),
@@ -96,7 +96,7 @@ def _verify(ledger: Ledger) -> int:
         print(problem)
     if found.problems:
         return 1
-    print(f"{found.lines:,} lines and {found.observations:,} spans: sequence, hashes, reversals and roll-ups are right")
+    print(f"sequence, hashes, reversals and roll-ups are right (lines: {found.lines:,}, spans: {found.observations:,})")
     return 0
 
 
