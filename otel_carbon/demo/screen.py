@@ -41,7 +41,7 @@ class Screen:
         """Begin an act."""
         self._acts += 1
         self._say(f"\n[bold]{self._acts}  {escape(title)}[/]")
-        self._say(f"[dim]   {'spans at the backend':<24}{'tokens':>12}   {'energy':<21}emissions[/]")
+        self._say(f"[dim]   {'spans at the backend':<22}{'tokens':>12}  {'energy':<23} emissions[/]")
 
     def span(self, span: ReceivedSpan) -> None:
         """Show one span that the backend has received."""
@@ -50,7 +50,7 @@ class Screen:
             return
         energy, co2e = _band(attributes, carbon.OTEL_CARBON_ENERGY_WH), _band(attributes, carbon.OTEL_CARBON_CO2E_GRAMS)
         self._say(
-            f"   {_model(attributes):<24}{_tokens(attributes):>12}   {_shown(energy, WH_UNITS):<21}"
+            f"   {_model(attributes):<22}{_tokens(attributes):>12}  {_shown(energy, WH_UNITS):<23} "
             f"[bold]{_shown(co2e, GRAM_UNITS)}[/]"
         )
 
