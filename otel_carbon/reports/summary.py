@@ -103,7 +103,7 @@ def _report(
         taken_back=TakenBack(taken_back.lines, _rounded(taken_back.co2e_grams)),
         equivalents={} if co2e is None else equivalents_of(co2e.central, tables.equivalents[DEFAULT_EQUIVALENTS]),
         notes=notes_of(coverage),
-        sentence=sentence_of(co2e, shares, factor_sets, grid_sources, tables),
+        sentence=sentence_of(co2e, shares, factor_sets, grid_sources),
     )
 
 

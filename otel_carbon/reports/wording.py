@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from otel_carbon.factors import FactorTables
 from otel_carbon.model import Confidence, Interval
 from otel_carbon.reports.display import grams_with_bounds, percent
 from otel_carbon.reports.report import Coverage
 
 __all__ = ["notes_of", "sentence_of"]
 
+# Publisher and year of the data, for people; the JSON of a report has the source ids.
+_GRID_DATA = {
+    "ember-owid-2025-via-ecologits": "Ember 2025",
+    "electricitymaps-yearly-via-co2js": "Electricity Maps 2025",
+}
 _EXCLUDED = "Model training, end-user devices and networks excluded."
 
 
@@ -19,12 +23,11 @@ def sentence_of(
     shares: Mapping[str, float],
     factor_sets: Sequence[str],
     grid_sources: Sequence[str],
-    tables: FactorTables,
 ) -> str:
-    """Return the sentence on method that every report carries (METHODOLOGY section 8)."""
+    """Return the sentence on method that every report carries (docs/methodology.md)."""
     if co2e_grams is None or not factor_sets:
         return f"Nothing is estimated yet. {_EXCLUDED}"
-    grids = ", ".join(_cited(source, tables) for source in grid_sources) or "brought by the factor set"
+    grids = ", ".join(_named(source) for source in grid_sources) or "brought by the factor set"
     sets = ", ".join(factor_sets)
     defaults = shares.get(Confidence.CLASS_DEFAULT.value, 0.0) + shares.get(Confidence.LOW.value, 0.0)
     return (
@@ -51,6 +54,5 @@ def _calls(count: int) -> str:
     return "1 call" if count == 1 else f"{count:,} calls"
 
 
-def _cited(source_id: str, tables: FactorTables) -> str:
-    source = tables.sources.get(source_id)
-    return source_id if source is None else f"{source_id} ({source.date})"
+def _named(source_id: str) -> str:
+    return _GRID_DATA.get(source_id, source_id)
