@@ -10,6 +10,8 @@ CarbonError
 ├── ExportError             a destination did not take the data
 │   ├── RetryableExportError    trying again can help; may carry the wait that the destination asked for
 │   └── PermanentExportError    trying again cannot help
+├── GridSourceError         a source of grid intensities gave no figures; may carry the wait that it asked for
+│   └── GridPlaceError          it has none for this place
 ├── StorageError            a data directory, journal or ledger cannot be used
 └── LedgerError             the book would break one of its rules
 """
@@ -21,6 +23,8 @@ __all__ = [
     "ConfigError",
     "ExportError",
     "FactorError",
+    "GridPlaceError",
+    "GridSourceError",
     "InvalidDataError",
     "LedgerError",
     "MissingExtraError",
@@ -89,6 +93,18 @@ class PermanentExportError(ExportError):
     def __init__(self, message: str, failed_items: int | None = None) -> None:
         super().__init__(message)
         self.failed_items = failed_items
+
+
+class GridSourceError(CarbonError):
+    """A source of grid intensities gave no figures. It should be asked again after `retry_after_s`, if it said so."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class GridPlaceError(GridSourceError):
+    """A source of grid intensities has none for this place. Other places can still be asked for."""
 
 
 class StorageError(CarbonError):
