@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check clean
+.PHONY: run test e2e check clean
 
 run: $(STAMP)  ## the whole path on real input; ONCE=1 ends after the report
 	$(VENV)/bin/otel-carbon demo $(if $(ONCE),--once)
@@ -11,6 +11,9 @@ run: $(STAMP)  ## the whole path on real input; ONCE=1 ends after the report
 test: $(STAMP)  ## format, lint, types, import contracts, tests
 	VENV=$(VENV) scripts/check
 	$(VENV)/bin/pytest $(PYTEST_ARGS)
+
+e2e: $(STAMP)  ## with a real OpenTelemetry Collector; needs Go to build it
+	$(VENV)/bin/pytest -m e2e tests/e2e
 
 check: $(STAMP)
 	VENV=$(VENV) scripts/check
