@@ -8,7 +8,9 @@ __all__ = [
     "grams_from_wh",
     "joules_from_wh",
     "kilograms_from_grams",
+    "kilograms_from_milligrams",
     "kwh_from_wh",
+    "liters_from_milliliters",
     "seconds_from_nanoseconds",
     "tokens_in_millions",
     "wh_from_kwh",
@@ -42,6 +44,16 @@ def grams_from_wh(energy_wh: float, intensity_g_per_kwh: float) -> float:
 def kilograms_from_grams(mass_g: float) -> float:
     """Return a mass in kg."""
     return mass_g / 1000.0
+
+
+def kilograms_from_milligrams(mass_mg: float) -> float:
+    """Return a mass in kg."""
+    return mass_mg / 1e6
+
+
+def liters_from_milliliters(volume_ml: float) -> float:
+    """Return a volume in L."""
+    return volume_ml / 1000.0
 
 
 def tokens_in_millions(tokens: int) -> float:

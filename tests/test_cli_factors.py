@@ -28,7 +28,7 @@ def test_all_sets_are_listed_with_their_licence(capsys: pytest.CaptureFixture[st
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["id", "basis", "boundary", "models", "classes", "valid", "from", "licence"]
     assert [line.split()[0] for line in lines[1:]] == list(FactorTables.bundled().set_ids)
-    assert lines[3].endswith("per_token         it               19        9  2026-11-01  CC BY 4.0 (own derivation)")
+    assert lines[4].endswith("per_token         it               19        9  2026-11-01  CC BY 4.0 (own derivation)")
 
 
 def test_all_sets_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,8 @@ def test_an_estimate_is_plain_data_in_full_precision() -> None:
     assert document == json.loads(json.dumps(document, allow_nan=False))
     assert list(document) == [
         *("status", "model", "energy_wh", "it_energy_wh", "co2e_grams", "co2e_operational_grams"),
-        *("co2e_embodied_grams", "water_liters", "factor", "confidence", "region", "grid", "equivalents", "notes"),
+        *("co2e_embodied_grams", "water_liters", "primary_energy_mj", "abiotic_depletion_kgsbeq"),
+        *("factor", "confidence", "region", "grid", "equivalents", "notes"),
     ]
     assert document["status"] == "estimated"
     assert document["model"] == "gpt-4o"
@@ -130,7 +131,7 @@ def test_a_value_that_cannot_be_is_refused_by_name(values: dict[str, object], me
     [
         ({"region": "swedencental"}, "^region: unknown cloud region 'swedencental'; did you mean 'swedencentral'"),
         ({"zone": "FRX"}, "^zone: unknown grid zone 'FRX'; did you mean"),
-        ({"factor_set": "vendor-2025"}, "^factor_set: 'vendor-2025' has figures of the kind per_request"),
+        ({"factor_set": "vendor-2024"}, "^factor_set: unknown factor set 'vendor-2024'; did you mean 'vendor-2025'"),
     ],
 )
 def test_a_name_that_no_table_has_is_refused_with_the_nearest(values: dict[str, str], message: str) -> None:

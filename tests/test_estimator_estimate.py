@@ -160,7 +160,7 @@ def test_tokens_that_a_set_has_no_energy_for_are_answered_by_the_default() -> No
 
     assert footprint.factor == FactorRef(_SET, "medium", "fallback_pattern")
     assert footprint.it_energy_wh == Interval(8.0, 30.0, 120.0)
-    assert footprint.notes == ("jegham-2025.11 gives no energy for these tokens: otel-carbon-2026.11 answered",)
+    assert footprint.notes == ("jegham-2025.11 has no figure for these tokens: otel-carbon-2026.11 answered",)
 
 
 def _nanoseconds(text: str) -> int:
@@ -231,7 +231,7 @@ def test_water_is_worked_out_where_it_is_asked_for() -> None:
     [
         ({"zone": "FRX"}, "zone: unknown grid zone 'FRX'; did you mean"),
         ({"region": "swedencental"}, "region: unknown cloud region 'swedencental'; did you mean 'swedencentral'"),
-        ({"factor_set": "nope"}, "factor_set: unknown factor set 'nope'; known are jegham-2025.11, "),
+        ({"factor_set": "nope"}, "factor_set: unknown factor set 'nope'; known are ecologits-0.11.3, jegham-2025.11, "),
     ],
 )
 def test_a_setting_that_no_table_knows_is_refused_before_the_first_call(settings: dict[str, str], message: str) -> None:

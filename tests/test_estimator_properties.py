@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from otel_carbon.estimator import Estimator, EstimatorSettings
 from otel_carbon.estimator.energy import energy_wh
+from otel_carbon.estimator.per_wh import per_wh
 from otel_carbon.factors import FactorTables
 from otel_carbon.model import Call, Footprint, Interval, Status, Usage
 
@@ -99,12 +100,14 @@ def test_the_fast_path_is_the_pure_formula(usage: Usage) -> None:
     call = Call(model="gpt-4o", provider="openai", usage=usage)
     found = _ESTIMATORS["otel-carbon-2026.11"].derive(call)
     assert found is not None
-    energy = energy_wh(usage, found.rates)
+    assert found.row.rates is not None
+    energy = energy_wh(usage, found.row.rates)
+    of_one_wh = per_wh(found.factor_set.boundary, found.place, _TABLES.constants)
 
     footprint = _footprint("otel-carbon-2026.11", call)
 
     for name in _QUANTITIES:
-        expected: Interval = energy * getattr(found.per_wh, name)
+        expected: Interval = energy * getattr(of_one_wh, name)
         value: Interval = getattr(footprint, name)
         for bound in ("low", "central", "high"):
             assert math.isclose(getattr(value, bound), getattr(expected, bound), rel_tol=1e-9)

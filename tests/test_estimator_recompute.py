@@ -127,7 +127,7 @@ def test_a_recorded_alias_does_not_need_to_be_known_here() -> None:
     [
         FactorRef("otel-carbon-2031.01", "frontier", "pattern"),
         FactorRef("otel-carbon-2026.11", "gigantic", "pattern"),
-        FactorRef("seed-carbon-llm-2025", "gpt-4o", "set_model"),
+        FactorRef("seed-carbon-llm-2025", "gpt-5", "set_model"),
     ],
 )
 def test_a_factor_that_is_not_here_is_estimated_anew_and_the_answer_says_so(factor: FactorRef) -> None:

@@ -20,6 +20,7 @@ _CONFIDENCE: Final = {
     Confidence.CLASS_DEFAULT: "the figure of a class of models, not of this one",
     Confidence.LOW: "a guess with wide bounds",
 }
+_G_PER_KG: Final = 1000.0
 _LIKE = (
     ("car_km", "km by petrol car"),
     ("phone_charge", "phone charges"),
@@ -36,8 +37,8 @@ def estimate_text(estimate: Estimate, *, explain: bool) -> str:
     facts = [
         ("factor", f"{outcome.factor.id} of {outcome.factor.set}, by {outcome.factor.match}"),
         ("confidence", f"{outcome.confidence.value}: {_CONFIDENCE[outcome.confidence]}"),
-        ("region", f"{outcome.region.name}, by {outcome.region.source}"),
-        ("grid", f"{outcome.grid.zone}, {outcome.grid.intensity_g_per_kwh:g} g/kWh, {outcome.grid.source}"),
+        ("region", _region(outcome, ", by {}")),
+        ("grid", _grid(outcome)),
         ("as much as", like),
         *(("note", note) for note in outcome.notes),
     ]
@@ -63,7 +64,22 @@ def _quantities(outcome: Footprint) -> str:
         ("  from hardware", *_cells(outcome.co2e_embodied_grams, "g CO2e")),
         ("water", *_cells(outcome.water_liters, "L")),
     ]
+    if outcome.primary_energy_mj is not None:
+        rows.append(("primary energy", *_cells(outcome.primary_energy_mj, "MJ")))
+    if outcome.abiotic_depletion_kgsbeq is not None:
+        rows.append(("abiotic depletion", *_cells(outcome.abiotic_depletion_kgsbeq.scaled(_G_PER_KG), "g Sb eq")))
     return aligned(rows, right=(1,))
+
+
+def _region(outcome: Footprint, by: str) -> str:
+    return f"{outcome.region.name or 'none'}{by.format(outcome.region.source)}"
+
+
+def _grid(outcome: Footprint) -> str:
+    grid = outcome.grid
+    if grid.intensity_g_per_kwh is None:
+        return "none: the emissions are published with the grid in them"
+    return f"{grid.zone}, {grid.intensity_g_per_kwh:g} g/kWh, {grid.source}"
 
 
 def _row(estimate: Estimate) -> tuple[str, ...]:
@@ -76,7 +92,7 @@ def _row(estimate: Estimate) -> tuple[str, ...]:
         *_cells(outcome.co2e_grams, "g CO2e"),
         f"{outcome.factor.id} ({outcome.factor.match})",
         outcome.confidence.value,
-        f"{outcome.region.name} ({outcome.region.source})",
+        _region(outcome, " ({})"),
     )
 
 

@@ -6,23 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from otel_carbon.errors import ConfigError
-from otel_carbon.estimator.card import RateCard, rate_card
 from otel_carbon.estimator.hourly import Hour, at_hour
-from otel_carbon.estimator.per_wh import PerWh, Place, per_wh
+from otel_carbon.estimator.per_wh import Place
 from otel_carbon.estimator.place import place_at, with_user_settings
 from otel_carbon.estimator.settings import EstimatorSettings
-from otel_carbon.factors import FactorRow, FactorSet, FactorTables, GridFamily, TokenRates
+from otel_carbon.factors import Basis, FactorRow, FactorSet, FactorTables, GridFamily, TokenRates
+from otel_carbon.factors.constants import Constants
 from otel_carbon.factors.location import Hints, locate
 from otel_carbon.factors.match import match_names
 from otel_carbon.factors.names import ModelName, normalise
 from otel_carbon.factors.places import Location
 from otel_carbon.model import Confidence, FactorRef, Interval
 
-__all__ = ["Derivation", "Names", "card_of", "derive", "find_location", "hosted", "widened"]
+__all__ = ["Derivation", "Names", "derive", "find_location", "labelled", "place_for", "row_notes", "widened"]
 
 _WIDENED_STEPS = frozenset({"name_hint", "fallback_name_hint"})
 _GUESSED_STEPS = _WIDENED_STEPS | {"global_default", "fallback_global_default"}
 _SELF_HOSTED = "self-hosted"
+# How a publisher accounted, where its figure is not per token and nothing can be put right.
+_NOTE_KEYS = ("accounting", "location_based_note", "measured_note", "note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,8 @@ class Derivation:
     """The step that matched the model, also where an alias decided."""
     factor: FactorRef
     confidence: Confidence
-    rates: TokenRates
     location: Location
     place: Place
-    per_wh: PerWh
     notes: tuple[str, ...]
 
 
@@ -80,21 +80,22 @@ def derive(
     step = "alias" if alias is not None and match.step not in _GUESSED_STEPS else match.step
     used = tables.factor_set(match.set_id)
     location = find_location(tables, settings, names, alias)
+    if used.basis is not Basis.PER_TOKEN:
+        from otel_carbon.estimator.own_place import place_of_set  # noqa: PLC0415 - start-up must be light
+
+        location = place_of_set(settings, used, match.row, location)
     if hour is not None:
         location = at_hour(tables, location, hour)
-    place = place_at(tables, location, settings.pue_ratio, water=settings.water)
     return Derivation(
         factor_set=used,
         row=match.row,
         model=match.model,
         step=match.step,
         factor=FactorRef(used.id, match.row.name, step),
-        confidence=hosted(tables, match.confidence, names, match.model),
-        rates=widened(tables, match.row, match.step),
+        confidence=labelled(tables, used, match.confidence, names, match.model),
         location=location,
-        place=place,
-        per_wh=per_wh(used.boundary, place, tables.constants),
-        notes=(*match.notes, *location.notes),
+        place=place_for(tables, settings, used, location),
+        notes=(*match.notes, *location.notes, *row_notes(used, match.row)),
     )
 
 
@@ -114,30 +115,40 @@ def find_location(
     return with_user_settings(tables, settings, found, names.provider)
 
 
-def card_of(derivation: Derivation, notes: tuple[str, ...] = ()) -> RateCard:
-    """Return the rate card of a derivation."""
-    return rate_card(
-        derivation.rates,
-        derivation.per_wh,
-        model=derivation.model.name,
-        factor=derivation.factor,
-        confidence=derivation.confidence,
-        region=derivation.location.region,
-        grid=derivation.location.grid,
-        notes=(*derivation.notes, *notes),
-        grid_keys=derivation.location.grid_keys,
-    )
+def place_for(tables: FactorTables, settings: EstimatorSettings, factor_set: FactorSet, location: Location) -> Place:
+    """Return grid, PUE and water of a location; a parametric set applies the water of its own mixes."""
+    return place_at(tables, location, settings.pue_ratio, water=settings.water and factor_set.lca is None)
 
 
-def hosted(tables: FactorTables, confidence: Confidence, names: Names, model: ModelName) -> Confidence:
-    """Return a confidence: what was measured on a bench is only estimated for a hosted service's machines."""
+def row_notes(factor_set: FactorSet, row: FactorRow) -> tuple[str, ...]:
+    """Return what a reader must know of a row and its set, as sentences."""
+    notes = [f"{factor_set.id}: {factor_set.warning}"] if factor_set.warning else []
+    published = row.published.get("published_confidence")
+    reviewed = row.published.get("review_confidence")
+    if reviewed:
+        notes.append(f"published as {published!s}, by our definition {reviewed!s}: {row.published['review_note']!s}")
+    notes.extend(f"{row.name}: {row.published[key]!s}" for key in _NOTE_KEYS if key in row.published)
+    if row.lca is not None and row.lca.warnings:
+        notes.append(f"EcoLogits says of this model: {', '.join(row.lca.warnings)}")
+    return tuple(notes)
+
+
+def labelled(
+    tables: FactorTables, factor_set: FactorSet, confidence: Confidence, names: Names, model: ModelName
+) -> Confidence:
+    """Return a confidence: what was measured on a bench is only estimated for a hosted service's machines.
+
+    A set that keeps its publisher's labels keeps this one too; `row_notes` says what it means.
+    """
+    if factor_set.published_labels:
+        return confidence
     provider = tables.provider_names.get((names.provider or "").strip().lower()) or model.host_provider
     if confidence is Confidence.MEASURED and provider != _SELF_HOSTED:
         return Confidence.ESTIMATED
     return confidence
 
 
-def widened(tables: FactorTables, row: FactorRow, step: str) -> TokenRates:
+def widened(constants: Constants, row: FactorRow, step: str) -> TokenRates:
     """Return a row's rates, with bounds twice as wide where only a word in the name led to it.
 
     Raises:
@@ -148,7 +159,7 @@ def widened(tables: FactorTables, row: FactorRow, step: str) -> TokenRates:
         raise ConfigError(f"factor {row.name!r} is not per token")
     if step not in _WIDENED_STEPS:
         return rates
-    factor = tables.constants.name_hint_factor
+    factor = constants.name_hint_factor
 
     def wide(rate: Interval) -> Interval:
         return Interval(rate.low / factor, rate.central, rate.high * factor)

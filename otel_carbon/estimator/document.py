@@ -22,6 +22,8 @@ def outcome_document(outcome: Outcome, equivalents: Mapping[str, float] | None =
         "co2e_operational_grams": interval_document(outcome.co2e_operational_grams),
         "co2e_embodied_grams": interval_document(outcome.co2e_embodied_grams),
         "water_liters": interval_document(outcome.water_liters),
+        "primary_energy_mj": interval_document(outcome.primary_energy_mj),
+        "abiotic_depletion_kgsbeq": interval_document(outcome.abiotic_depletion_kgsbeq),
         "factor": {"set": outcome.factor.set, "id": outcome.factor.id, "match": outcome.factor.match},
         "confidence": outcome.confidence.value,
         "region": {"name": outcome.region.name, "source": outcome.region.source},

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from otel_carbon.estimator.card import RateCard, apply_card
-from otel_carbon.estimator.derivation import Derivation, Names, card_of, derive
+from otel_carbon.estimator.cards import Card, apply, card_of
+from otel_carbon.estimator.derivation import Derivation, Names, derive
 from otel_carbon.estimator.hourly import Hour, IntensitySource, reading_of
 from otel_carbon.estimator.place import check_place_settings
 from otel_carbon.estimator.recompute import remembered
@@ -33,6 +34,7 @@ from otel_carbon.model import (
 
 __all__ = ["Estimator"]
 
+_SETS_AT_MOST = 64
 _CARDS_AT_MOST = 4096  # so that absurd model names cannot grow memory
 _NO_COUNTS = NotEstimated(Status.NO_USAGE, "the call carries no token counts")
 _ALL_ZERO = NotEstimated(Status.NO_USAGE, "all token counts are zero")
@@ -73,12 +75,20 @@ class Estimator:
         # Calls of one kind share everything but their token counts.
         self._card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_card)
         self._card_of_hour = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_card_of_hour)
+        # Sets that single calls ask for; each is read when it is first asked for.
+        self._of_set = lru_cache(maxsize=_SETS_AT_MOST)(self._new_of_set)
         self._remembered_card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_remembered_card)
         # Reads the tables that a call needs: a damaged one is found here, not in the middle of a request.
         self._card(len(self._versions) - 1, "gpt-4o", None, None, "eu-west-1", "api.openai.com")
 
-    def estimate(self, call: Call) -> Outcome:
-        """Return the footprint of a call, or why it has none."""
+    def estimate(self, call: Call, factor_set: str | None = None) -> Outcome:
+        """Return the footprint of a call, or why it has none; by another factor set than the settings' where named.
+
+        Raises:
+            ConfigError: there is no such factor set.
+        """
+        if factor_set is not None:
+            return self.of_set(factor_set).estimate(call)
         usage = call.usage
         if usage is None or _is_zero(usage):
             return _without_usage(call)
@@ -86,7 +96,7 @@ class Estimator:
         region, server_address, caller_region = call.region, call.server_address, call.caller_region
         for text in (model, request_model, provider, region, server_address, caller_region):
             if text is not None and len(text) > MAX_NAME_CHARACTERS:
-                return self.estimate(_cut_short(call))
+                return self.estimate(_cut_short(call))  # the names decide nothing beyond that length
         version = self._version(call.at_unix_nano)
         card = self._card(version, model, request_model, provider, region, server_address, caller_region)
         if card is None:
@@ -96,8 +106,8 @@ class Estimator:
             card = self._card_of_hour(
                 found, covers, version, model, request_model, provider, region, server_address, caller_region
             )
-        outcome = _footprint(card, usage, call.usage_alternative)
-        if self._fallbacks and _is_without_energy(outcome):
+        outcome = _footprint(card, usage, call)
+        if self._fallbacks and _says_nothing(outcome):
             return self._instead_of_zero(call, outcome)
         return outcome
 
@@ -114,12 +124,21 @@ class Estimator:
             return self.estimate(call)
         card = self._remembered_card(_names(call), mark.factor, mark.region, mark.grid)
         if card is not None:
-            return _footprint(card, usage, call.usage_alternative)
+            return _footprint(card, usage, call)
         outcome = self.estimate(call)
         if isinstance(outcome, NotEstimated):
             return outcome
         note = f"estimated anew: factor {mark.factor.id!r} of {mark.factor.set!r} is not among these factor sets"
         return replace(outcome, notes=(*outcome.notes, note))
+
+    def of_set(self, factor_set: str) -> Estimator:
+        """Return an estimator with the same settings by another factor set.
+
+        Raises:
+            ConfigError: there is no such factor set.
+            FactorError: its file is damaged.
+        """
+        return self if factor_set == self.settings.factor_set else self._of_set(factor_set)
 
     def derive(self, call: Call) -> Derivation | None:
         """Return everything that is looked up for a call, for those who explain it; None: no factor for it."""
@@ -138,7 +157,7 @@ class Estimator:
         if outcome is zero or isinstance(outcome, NotEstimated):
             return zero
         factor = FactorRef(outcome.factor.set, outcome.factor.id, f"fallback_{outcome.factor.match}")
-        note = f"{factor_set.id} gives no energy for these tokens: {outcome.factor.set} answered"
+        note = f"{factor_set.id} has no figure for these tokens: {outcome.factor.set} answered"
         confidence = fallback_confidence(outcome.confidence)
         return replace(outcome, factor=factor, confidence=confidence, notes=(*outcome.notes, note))
 
@@ -148,42 +167,53 @@ class Estimator:
             return len(self._versions) - 1
         return bisect_right(self._starts_unix_nano, at_unix_nano) - 1
 
-    def _new_card(self, version: int, *names: str | None) -> RateCard | None:
+    def _new_card(self, version: int, *names: str | None) -> Card | None:
         """Return the card of a kind of call; None where nothing is known of the model and that is not allowed."""
         factor_set = self._versions[max(version, 0)]
         derivation = derive(self.tables, self.settings, factor_set, Names(*names))
         if derivation is None or (derivation.step in _UNKNOWN_STEPS and not self.settings.fallback):
             return None
-        return card_of(derivation, (validity_note(factor_set),) if version < 0 else ())
+        return self._card_of(derivation, (validity_note(factor_set),) if version < 0 else ())
 
-    def _new_card_of_hour(
-        self, reading: GridReading | None, covers: bool, version: int, *names: str | None
-    ) -> RateCard:
+    def _new_card_of_hour(self, reading: GridReading | None, covers: bool, version: int, *names: str | None) -> Card:
         """Return the card of a kind of call that has one, with the grid as it was in an hour."""
         factor_set = self._versions[max(version, 0)]
         derivation = derive(self.tables, self.settings, factor_set, Names(*names), Hour(reading, covers))
         assert derivation is not None
-        return card_of(derivation, (validity_note(factor_set),) if version < 0 else ())
+        return self._card_of(derivation, (validity_note(factor_set),) if version < 0 else ())
 
     def _new_remembered_card(
         self, names: Names, factor: FactorRef, region: Region | None, grid: Grid | None
-    ) -> RateCard | None:
+    ) -> Card | None:
         derivation = remembered(self.tables, self.settings, names, factor=factor, region=region, grid=grid)
-        return None if derivation is None else card_of(derivation)
+        return None if derivation is None else self._card_of(derivation)
+
+    def _card_of(self, derivation: Derivation, notes: tuple[str, ...] = ()) -> Card:
+        return card_of(derivation, self.tables.constants, notes, water=self.settings.water)
+
+    def _new_of_set(self, factor_set: str) -> Estimator:
+        return Estimator(self.tables, replace(self.settings, factor_set=factor_set), self.hourly)
 
 
-def _footprint(card: RateCard, usage: Usage, alternative: Usage | None) -> Outcome:
+def _footprint(card: Card, usage: Usage, call: Call) -> Outcome:
+    alternative = call.usage_alternative
     try:
-        footprint = apply_card(card, usage)
+        if alternative is None and type(card) is RateCard:  # nearly every call
+            return apply_card(card, usage)
+        footprint = apply(card, usage, call.latency_s)
         if alternative is None:
             return footprint
-        return hull_of_footprints(footprint, apply_card(card, alternative))
+        return hull_of_footprints(footprint, apply(card, alternative, call.latency_s))
     except OverflowError:
         return _ABSURD
 
 
-def _is_without_energy(outcome: Outcome) -> bool:
-    return isinstance(outcome, Footprint) and outcome.energy_wh is not None and outcome.energy_wh.central == 0.0
+def _says_nothing(outcome: Outcome) -> bool:
+    """Return whether the figure that the set gives, energy or else emissions, is zero: it has none for these tokens."""
+    if not isinstance(outcome, Footprint):
+        return False
+    given = outcome.energy_wh or outcome.co2e_grams
+    return given is not None and given.central == 0.0
 
 
 def _without_usage(call: Call) -> NotEstimated:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from otel_carbon.estimator.derivation import Derivation, Names, find_location, hosted, widened
+from otel_carbon.estimator.derivation import Derivation, Names, find_location, labelled, place_for, row_notes
 from otel_carbon.estimator.hourly import on_recorded_grid
-from otel_carbon.estimator.per_wh import per_wh
-from otel_carbon.estimator.place import at_zone, place_at
+from otel_carbon.estimator.place import at_zone
 from otel_carbon.estimator.settings import EstimatorSettings
-from otel_carbon.factors import FactorRow, FactorSet, FactorTables, GridFamily
+from otel_carbon.factors import Basis, FactorRow, FactorSet, FactorTables, GridFamily
 from otel_carbon.factors.location import Hints, locate
 from otel_carbon.factors.match import fallback_confidence
 from otel_carbon.factors.names import ModelName, normalise
@@ -42,20 +41,17 @@ def remembered(
         return None
     used, row = found
     model = _model(tables, names)
-    location = _location(tables, settings, names, region, grid)
-    place = place_at(tables, location, settings.pue_ratio, water=settings.water)
+    location = _place(tables, settings, names, found, region=region, grid=grid)
     return Derivation(
         factor_set=used,
         row=row,
         model=model,
         step=factor.match,
         factor=factor,
-        confidence=hosted(tables, _confidence(row, factor.match), names, model),
-        rates=widened(tables, row, factor.match),
+        confidence=labelled(tables, used, _confidence(row, factor.match), names, model),
         location=location,
-        place=place,
-        per_wh=per_wh(used.boundary, place, tables.constants),
-        notes=location.notes,
+        place=place_for(tables, settings, used, location),
+        notes=(*location.notes, *row_notes(used, row)),
     )
 
 
@@ -63,7 +59,7 @@ def _row(tables: FactorTables, factor: FactorRef) -> tuple[FactorSet, FactorRow]
     if factor.set not in tables.set_ids:
         return None
     used = tables.factor_set(factor.set)
-    rows = [row for row in (*used.models, *used.classes.values()) if row.name == factor.id and row.rates is not None]
+    rows = [row for row in (*used.models, *used.classes.values()) if row.name == factor.id]
     return (used, rows[0]) if rows else None
 
 
@@ -75,6 +71,34 @@ def _confidence(row: FactorRow, match: str) -> Confidence:
 
 def _model(tables: FactorTables, names: Names) -> ModelName:
     return normalise(names.model or names.request_model or "", tables.name_rules)
+
+
+def _place(
+    tables: FactorTables,
+    settings: EstimatorSettings,
+    names: Names,
+    found: tuple[FactorSet, FactorRow],
+    *,
+    region: Region | None,
+    grid: Grid | None,
+) -> Location:
+    """Return the recorded place as the set of a row accounts at it."""
+    used, row = found
+    if used.basis is Basis.PER_TOKEN:
+        return _location(tables, settings, names, region, grid)
+    from otel_carbon.estimator.own_place import (  # noqa: PLC0415 - start-up must be light
+        FACTOR_REGION,
+        place_of_set,
+        recorded_lca_place,
+    )
+
+    if used.lca is not None and row.lca is not None:
+        return recorded_lca_place(used.lca, row.lca, _at_region(tables, settings, names, region), region, grid)
+    if region is not None and region.source == FACTOR_REGION:
+        return place_of_set(settings, used, row, _at_region(tables, settings, names, region))
+    # Without keys no region of the set takes the place of what was recorded.
+    location = replace(_location(tables, settings, names, region, grid), grid_keys=())
+    return place_of_set(settings, used, row, location)
 
 
 def _location(

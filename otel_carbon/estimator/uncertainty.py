@@ -28,4 +28,6 @@ def hull_of_footprints(first: Footprint, second: Footprint) -> Footprint:
         co2e_operational_grams=both(first.co2e_operational_grams, second.co2e_operational_grams),
         co2e_embodied_grams=both(first.co2e_embodied_grams, second.co2e_embodied_grams),
         water_liters=both(first.water_liters, second.water_liters),
+        primary_energy_mj=both(first.primary_energy_mj, second.primary_energy_mj),
+        abiotic_depletion_kgsbeq=both(first.abiotic_depletion_kgsbeq, second.abiotic_depletion_kgsbeq),
     )

@@ -26,17 +26,11 @@ def validity_note(factor_set: FactorSet) -> str:
 
 
 def check_usable(tables: FactorTables, factor_set: FactorSet) -> None:
-    """Refuse a factor set that calls cannot be estimated with.
+    """Refuse a factor set whose fallback cannot answer.
 
     Raises:
-        ConfigError: its figures are not per kind of token, or the set that it falls back to cannot answer. The
-            message names the sets that can be used.
+        ConfigError: the set that it falls back to is not known, or has no classes per token.
     """
-    if factor_set.basis is not Basis.PER_TOKEN:
-        raise ConfigError(
-            f"factor_set: {factor_set.id!r} has figures of the kind {factor_set.basis.value}, which calls cannot be "
-            f"estimated with; use one of {', '.join(_usable(tables))}"
-        )
     if factor_set.fallback_id is None:
         return
     fallback = tables.factor_set(factor_set.fallback_id)
@@ -45,7 +39,3 @@ def check_usable(tables: FactorTables, factor_set: FactorSet) -> None:
             f"factor_set: {factor_set.id!r} falls back to {fallback.id!r}, which has no classes per token to answer "
             "with; let it fall back to a set that has"
         )
-
-
-def _usable(tables: FactorTables) -> list[str]:
-    return [set_id for set_id in tables.set_ids if tables.factor_set(set_id).basis is Basis.PER_TOKEN]

@@ -29,6 +29,7 @@ def set_document(factor_set: FactorSet, tables: FactorTables, *, rows: bool) -> 
         "licence": factor_set.licence,
         "source": asdict(tables.sources[factor_set.source_id]),
         "fallback": factor_set.fallback_id,
+        "warning": factor_set.warning,
         "models": len(factor_set.models),
         "classes": len(factor_set.classes),
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from otel_carbon.errors import FactorError
 from otel_carbon.factors.constants import Constants
-from otel_carbon.factors.files import number, read_toml
+from otel_carbon.factors.files import DATA_DIRECTORY, number, read_toml
 from otel_carbon.factors.keys import (
     ENERGY_OR_CARBON_KEYS,
     PUBLISHED_PREFIX,
@@ -21,11 +21,22 @@ from otel_carbon.factors.keys import (
 )
 from otel_carbon.factors.rates import token_rates
 from otel_carbon.factors.rows import Basis, Boundary, FactorRow, FactorSet, RegionRow
+from otel_carbon.factors.scale import request_scale
 from otel_carbon.model import Confidence
+
+if TYPE_CHECKING:
+    from otel_carbon.factors.lca import LcaTables
 
 __all__ = ["load_factor_set"]
 
 E = TypeVar("E", Basis, Boundary, Confidence)
+
+_WILDCARDS = frozenset("*?[")
+_FIGURES_OF: Mapping[Basis, frozenset[str]] = {
+    Basis.TOTAL_KWH_PER_1M: frozenset({"total_kwh_per_1m"}),
+    Basis.TOTAL_G_PER_1K: frozenset({"total_g_per_1k"}),
+    Basis.PER_REQUEST: frozenset({"request_wh", "request_g"}),
+}
 
 
 def load_factor_set(path: Path, source_ids: Container[str], constants: Constants) -> FactorSet:
@@ -42,7 +53,7 @@ def load_factor_set(path: Path, source_ids: Container[str], constants: Constants
     head = document.get("set")
     if not isinstance(head, dict):
         raise FactorError(f"{path.name}: the table [set] is missing")
-    return _factor_set(path.name, head, document, _Reader(path.name, source_ids, constants, head))
+    return _factor_set(path, head, document, _Reader(path.name, source_ids, constants, head))
 
 
 class _Reader:
@@ -70,6 +81,7 @@ class _Reader:
             )
         for key in TOTAL_KEYS & raw.keys():
             number(where, key, raw[key])
+        request_scale(where, raw)
         confidence = _member(where, Confidence, _text(where, raw, "confidence"))
         per_token = self._head.get("basis") == Basis.PER_TOKEN
         rates = token_rates(where, raw, self._head, confidence, self._constants) if per_token else None
@@ -84,10 +96,17 @@ class _Reader:
         return RegionRow(name, intensity, _texts(where, raw, "regions"), self.source_id(where, raw))
 
 
-def _factor_set(file: str, head: Mapping[str, Any], document: Mapping[str, Any], reader: _Reader) -> FactorSet:
+def _factor_set(path: Path, head: Mapping[str, Any], document: Mapping[str, Any], reader: _Reader) -> FactorSet:
+    file = path.name
     where = f"{file}, [set]"
     _refuse_unknown(where, head, SET_KEYS)
+    basis = _member(where, Basis, _text(where, head, "basis"))
     models = [reader.row("model", raw) for raw in document.get("model", ())]
+    if basis is Basis.PARAMETRIC:
+        from otel_carbon.factors.parametric import parametric_rows  # noqa: PLC0415 - start-up must be light
+
+        confidence = _member(where, Confidence, _text(where, head, "default_confidence"))
+        models += parametric_rows(_beside(path, where, head, "model_file"), confidence, reader.source_id(where, head))
     classes = [reader.row("class", raw) for raw in document.get("class", ())]
     regions = tuple(reader.region(raw) for raw in document.get("region", ()))
     _refuse_doubles(f"{file}, [[model]]", [row.name for row in models])
@@ -102,6 +121,7 @@ def _factor_set(file: str, head: Mapping[str, Any], document: Mapping[str, Any],
         raise FactorError(f'{where}: unmatched = "none" and [[class]] contradict each other')
     if unmatched == "class" and "unknown" not in {row.name for row in classes}:
         raise FactorError(f"{where}: unmatched = \"class\" needs a [[class]] named 'unknown'")
+    _refuse_missing_figures(file, basis, [*models, *classes])
     return FactorSet(
         id=_text(where, head, "id"),
         version=_text(where, head, "version"),
@@ -110,13 +130,44 @@ def _factor_set(file: str, head: Mapping[str, Any], document: Mapping[str, Any],
         source_id=reader.source_id(where, head),
         valid_from=_date(where, "valid_from", head.get("valid_from", "1970-01-01")),
         valid_to=_date(where, "valid_to", head["valid_to"]) if "valid_to" in head else None,
-        basis=_member(where, Basis, _text(where, head, "basis")),
+        basis=basis,
         boundary=_member(where, Boundary, _text(where, head, "energy_boundary")),
         fallback_id=fallback_id,
         models=tuple(models),
         classes={row.name: row for row in classes},
         regions=regions,
+        exact={match: row for row in models for match in row.match if not _WILDCARDS & set(match)},
+        min_bounds_factor=number(where, "min_bounds_factor", head.get("min_bounds_factor", 1.0)),
+        published_labels=head.get("confidence_policy") == "as-published",
+        warning=_text(where, head, "warning") if "warning" in head else None,
+        lca=_lca(path, where, head) if basis is Basis.PARAMETRIC else None,
     )
+
+
+def _lca(path: Path, where: str, head: Mapping[str, Any]) -> LcaTables:
+    from otel_carbon.factors.lca import load_lca  # noqa: PLC0415 - only a parametric set needs it
+
+    return load_lca(
+        _beside(path, where, head, "constants_file"),
+        _text(where, head, "version"),
+        _beside(path, where, head, "grid_file"),
+        DATA_DIRECTORY / "countries.csv",
+    )
+
+
+def _beside(path: Path, where: str, head: Mapping[str, Any], key: str) -> Path:
+    """Return a file that the set names: beside it, else one of the package."""
+    name = _text(where, head, key)
+    own = path.parent / name
+    return own if own.is_file() else DATA_DIRECTORY / Path(name).name
+
+
+def _refuse_missing_figures(file: str, basis: Basis, rows: Iterable[FactorRow]) -> None:
+    """Refuse rows without a figure of the set's own basis."""
+    wanted = _FIGURES_OF.get(basis)
+    for row in rows:
+        if wanted is not None and not wanted & row.published.keys():
+            raise FactorError(f"{file}, row {row.name!r}: {' or '.join(sorted(wanted))} is missing ({basis.value})")
 
 
 def _text(where: str, table: Mapping[str, Any], key: str) -> str:

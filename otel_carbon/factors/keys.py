@@ -10,7 +10,7 @@ SET_KEYS = frozenset(
         *("id", "version", "title", "licence", "source_id", "valid_from", "valid_to"),
         *("basis", "energy_boundary", "token_scope", "grid", "pue", "embodied", "water", "unmatched"),
         *("min_bounds_factor", "cached_input_factor", "accounting", "confidence_policy", "default_confidence"),
-        *("method", "grid_file", "model_file", "constants_file", "bounds"),
+        *("method", "grid_file", "model_file", "constants_file", "bounds", "warning"),
     }
 )
 PUBLISHED_PREFIX = "published_"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from otel_carbon.factors.names import ModelName, normalise
+from otel_carbon.factors.names import ModelName, cut, normalise
 from otel_carbon.factors.patterns import UNKNOWN_CLASS, classify
-from otel_carbon.factors.rows import FactorRow, FactorSet
+from otel_carbon.factors.rows import Basis, FactorRow, FactorSet
 from otel_carbon.factors.tables import FactorTables
 from otel_carbon.model import Confidence
 
@@ -41,19 +41,22 @@ def match_names(
     Raises:
         FactorError: the fallback set of a factor set is damaged.
     """
-    first = match_model(tables, factor_set, normalise(model or "", tables.name_rules))
+    first = _match_raw(tables, factor_set, model or "")
     if not request_model or (first is not None and _step(first) not in _GUESSES):
         return first
-    second = match_model(tables, factor_set, normalise(request_model, tables.name_rules))
+    second = _match_raw(tables, factor_set, request_model)
     if first is None or second is None:
         return first or second
     better = not model or _STEPS.index(_step(second)) < _STEPS.index(_step(first))
     return second if better else first
 
 
-def match_model(tables: FactorTables, factor_set: FactorSet, model: ModelName) -> Match | None:
-    """Return the row of a set for a normalised name: its own, else the fallback set's, else that of its class."""
-    row = _own_row(factor_set, model.name)
+def match_model(tables: FactorTables, factor_set: FactorSet, model: ModelName, raw: str = "") -> Match | None:
+    """Return the row of a set for a normalised name: its own, else the fallback set's, else that of its class.
+
+    A parametric set may have rows for dated snapshots; there the raw name is looked up before the normalised one.
+    """
+    row = _own_row(factor_set, model.name, raw)
     if row is not None:
         return Match(model, factor_set.id, row, "set_model", row.confidence)
     if factor_set.fallback_id is not None:
@@ -85,14 +88,25 @@ def _fallback(tables: FactorTables, factor_set: FactorSet, model: ModelName) -> 
     return Match(model, default.id, match.row, f"fallback_{match.step}", confidence, (*match.notes, note))
 
 
-def _own_row(factor_set: FactorSet, name: str) -> FactorRow | None:
+def _match_raw(tables: FactorTables, factor_set: FactorSet, raw: str) -> Match | None:
+    return match_model(tables, factor_set, normalise(raw, tables.name_rules), raw)
+
+
+def _own_row(factor_set: FactorSet, name: str, raw: str) -> FactorRow | None:
     """Return the row with this exact name, else the one whose glob has most literal characters."""
+    if factor_set.basis is Basis.PARAMETRIC:
+        full = cut(raw.strip().lower()) or ""
+        for snapshot in (full, full.rpartition("/")[2]):
+            if snapshot in factor_set.exact:
+                return factor_set.exact[snapshot]
+    if name in factor_set.exact:
+        return factor_set.exact[name]
+    if factor_set.basis is Basis.PARAMETRIC:  # its rows have no wildcards
+        return None
     best: FactorRow | None = None
     best_literals = -1
     for row in factor_set.models:
         for pattern in row.match:
-            if pattern == name:
-                return row
             literals = len(pattern) - pattern.count("*") - pattern.count("?")
             if literals > best_literals and fnmatchcase(name, pattern):
                 best, best_literals = row, literals

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from otel_carbon.model import Confidence, Interval
+
+if TYPE_CHECKING:  # only a parametric set needs these, and start-up must be light
+    from otel_carbon.factors.lca import LcaModel, LcaTables
 
 __all__ = ["Basis", "Boundary", "FactorRow", "FactorSet", "RegionRow", "TokenRates"]
 
@@ -54,6 +58,8 @@ class FactorRow:
     rates: TokenRates | None
     published: Mapping[str, object]
     """The row as the file gives it."""
+    lca: LcaModel | None = None
+    """Size and speed of the model, where the set is parametric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +91,13 @@ class FactorSet:
     models: tuple[FactorRow, ...]
     classes: Mapping[str, FactorRow]
     regions: tuple[RegionRow, ...]
+    exact: Mapping[str, FactorRow]
+    """Rows by the names that they match without a wildcard."""
+    min_bounds_factor: float = 1.0
+    """Least factor between central and bounds, for figures that are published without bounds."""
+    published_labels: bool = False
+    """Whether confidence labels are the publisher's own and stay as they are."""
+    warning: str | None = None
+    """What everybody who selects this set must know, as a sentence."""
+    lca: LcaTables | None = None
+    """Constants, data centres and electricity mixes, where the set is parametric."""

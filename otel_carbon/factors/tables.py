@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from functools import cache, cached_property
@@ -24,6 +25,7 @@ from otel_carbon.model import Source
 
 __all__ = ["FactorTables"]
 
+_LOG = logging.getLogger(__name__)
 _VERSION_ENDING = re.compile(r"-\d[\d.]*$")
 _GRID_FILES = {GridFamily.ELECTRICITY_MAPS: "electricity_maps_2025.csv", GridFamily.EMBER: "ember_2025.csv"}
 
@@ -37,6 +39,7 @@ class FactorTables:
         self.constants: Constants = load_constants(directory / "constants.toml", self.sources)
         self._files = {path.stem: path for path in sorted((directory / "sets").glob("*.toml"))}
         self._sets: dict[str, FactorSet] = {}
+        self._warned: set[str] = set()
         self._grids: dict[GridFamily, GridTable] = {}
 
     @classmethod
@@ -94,17 +97,25 @@ class FactorTables:
         """Return the factor sets that a setting names, oldest first.
 
         An id such as `otel-carbon-2026.11` names one version; `otel-carbon` names all versions, of which the call's
-        own time then chooses.
+        own time then chooses. What users of a set must know is logged as a warning, once.
 
         Raises:
             ConfigError: no factor set has this name.
         """
-        if name in self._files:
-            return (self.factor_set(name),)
         of_family = [set_id for set_id in self.set_ids if _VERSION_ENDING.sub("", set_id) == name]
-        if not of_family:
-            return (self.factor_set(name),)
-        return tuple(sorted(map(self.factor_set, of_family), key=lambda version: version.valid_from))
+        if name in self._files or not of_family:
+            chosen: tuple[FactorSet, ...] = (self.factor_set(name),)
+        else:
+            chosen = tuple(sorted(map(self.factor_set, of_family), key=lambda version: version.valid_from))
+        for version in chosen:
+            self._warn_once(version)
+        return chosen
+
+    def _warn_once(self, chosen: FactorSet) -> None:
+        """Say what a set's user must know, once for these tables, which a process has one of."""
+        if chosen.warning is not None and chosen.id not in self._warned:
+            self._warned.add(chosen.id)
+            _LOG.warning("factor set %s: %s", chosen.id, chosen.warning)
 
     @cached_property
     def patterns(self) -> ModelPatterns:

@@ -43,6 +43,10 @@ class Footprint:
     grid: Grid
     notes: tuple[str, ...] = ()
     """Anything a reader must know, as sentences."""
+    primary_energy_mj: Interval | None = None
+    """Energy taken from nature (cumulative energy demand), where the factor set gives it."""
+    abiotic_depletion_kgsbeq: Interval | None = None
+    """Depletion of minerals and metals (ADPe) in kg of antimony equivalents, where the factor set gives it."""
 
 
 @dataclass(frozen=True, slots=True)
