@@ -10,6 +10,7 @@ import pytest
 from otel_carbon.estimator import Estimator, EstimatorSettings
 from otel_carbon.factors import FactorTables
 from otel_carbon.model import Call, Footprint, Grid, GridReading, Mark, Status, Usage
+from otel_carbon.spans import mark_attributes, read_mark
 
 HOUR_NS = 3_600 * 10**9
 TEN_NS = 1_795_168_800 * 10**9  # 2026-11-20T10:00Z
@@ -182,3 +183,36 @@ def test_threads_that_estimate_at_once_see_their_own_hours() -> None:
         thread.join()
 
     assert wrong == []
+
+
+def test_a_mark_on_a_span_carries_the_hour_and_is_read_back_without_loss() -> None:
+    found = footprint(Hours(reading(123.456, estimated=True)))
+    written = mark_attributes(found)
+    read = read_mark(written)
+
+    assert written["otel_carbon.grid.source"] == "test-hourly"
+    assert written["otel_carbon.grid.period_start"] == "2026-11-20T10:00:00Z"
+    assert written["otel_carbon.grid.quality"] == "estimated"
+    assert read is not None
+    assert read.grid == found.grid
+    assert Estimator(FactorTables.bundled()).recompute(CALL, read) == found
+
+
+def test_a_mark_of_a_year_is_as_short_as_ever() -> None:
+    written = mark_attributes(footprint(None))
+
+    assert [key for key in written if key.startswith("otel_carbon.grid.")] == [
+        "otel_carbon.grid.zone",
+        "otel_carbon.grid.intensity_g_per_kwh",
+    ]
+
+
+@pytest.mark.parametrize(
+    "start", ["", "yesterday", 5, "2026-11-20T10:00:00", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z", None]
+)
+def test_a_mark_whose_hour_is_no_time_is_read_as_one_of_a_year(start: object) -> None:
+    written = {**mark_attributes(footprint(Hours(reading(123.0)))), "otel_carbon.grid.period_start": start}
+    read = read_mark(written)
+
+    assert read is not None
+    assert read.grid == Grid("IE", 123.0, None)

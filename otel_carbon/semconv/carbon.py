@@ -31,6 +31,9 @@ __all__ = [
     "OTEL_CARBON_FACTOR_MATCH",
     "OTEL_CARBON_FACTOR_SET",
     "OTEL_CARBON_GRID_INTENSITY_G_PER_KWH",
+    "OTEL_CARBON_GRID_PERIOD_START",
+    "OTEL_CARBON_GRID_QUALITY",
+    "OTEL_CARBON_GRID_SOURCE",
     "OTEL_CARBON_GRID_ZONE",
     "OTEL_CARBON_PROJECT",
     "OTEL_CARBON_REGION_NAME",
@@ -81,6 +84,12 @@ OTEL_CARBON_GRID_ZONE: Final = "otel_carbon.grid.zone"
 """The electricity grid zone whose carbon intensity was applied."""
 OTEL_CARBON_GRID_INTENSITY_G_PER_KWH: Final = "otel_carbon.grid.intensity_g_per_kwh"
 """The applied carbon intensity of electricity, in g CO2e per kWh."""
+OTEL_CARBON_GRID_SOURCE: Final = "otel_carbon.grid.source"
+"""The publication of an intensity that is not the average of a year. Absent for the tables of the factor set."""
+OTEL_CARBON_GRID_PERIOD_START: Final = "otel_carbon.grid.period_start"
+"""Start of the hour or half-hour that the intensity is the average of, in UTC. Absent for the average of a year."""
+OTEL_CARBON_GRID_QUALITY: Final = "otel_carbon.grid.quality"
+"""How well the intensity of `otel_carbon.grid.period_start` is known."""
 OTEL_CARBON_FACTOR_SET: Final = "otel_carbon.factor.set"
 """The immutable factor set that the numbers rest on."""
 OTEL_CARBON_FACTOR_ID: Final = "otel_carbon.factor.id"

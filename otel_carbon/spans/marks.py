@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from otel_carbon.model import FactorRef, Footprint, Grid, Interval, Mark, Outcome, Region, Status
@@ -20,6 +22,9 @@ from otel_carbon.semconv.carbon import (
     OTEL_CARBON_FACTOR_MATCH,
     OTEL_CARBON_FACTOR_SET,
     OTEL_CARBON_GRID_INTENSITY_G_PER_KWH,
+    OTEL_CARBON_GRID_PERIOD_START,
+    OTEL_CARBON_GRID_QUALITY,
+    OTEL_CARBON_GRID_SOURCE,
     OTEL_CARBON_GRID_ZONE,
     OTEL_CARBON_REGION_NAME,
     OTEL_CARBON_REGION_SOURCE,
@@ -27,6 +32,7 @@ from otel_carbon.semconv.carbon import (
     OTEL_CARBON_WATER_LITERS,
 )
 from otel_carbon.spans.values import text
+from otel_carbon.units import NANOSECONDS_PER_SECOND
 
 __all__ = ["MARK_KEYS", "mark_attributes", "read_mark"]
 
@@ -44,6 +50,9 @@ MARK_KEYS = frozenset(
         OTEL_CARBON_FACTOR_MATCH,
         OTEL_CARBON_FACTOR_SET,
         OTEL_CARBON_GRID_INTENSITY_G_PER_KWH,
+        OTEL_CARBON_GRID_PERIOD_START,
+        OTEL_CARBON_GRID_QUALITY,
+        OTEL_CARBON_GRID_SOURCE,
         OTEL_CARBON_GRID_ZONE,
         OTEL_CARBON_REGION_NAME,
         OTEL_CARBON_REGION_SOURCE,
@@ -53,6 +62,7 @@ MARK_KEYS = frozenset(
 )
 """Every attribute that a mark consists of."""
 
+_FIRST_YEAR, _LAST_YEAR = 1971, 2261  # what nanoseconds since 1970 can say in 64 bits
 _ESTIMATED = Status.ESTIMATED.value
 _STATUSES = {status.value: status for status in Status}
 
@@ -110,6 +120,10 @@ def _add_origin(mark: dict[str, str | float], footprint: Footprint) -> None:
         mark[OTEL_CARBON_GRID_ZONE] = grid.zone
     if grid.intensity_g_per_kwh is not None:
         mark[OTEL_CARBON_GRID_INTENSITY_G_PER_KWH] = _six_digits(grid.intensity_g_per_kwh)
+    if grid.period_start_unix_nano is not None:
+        mark[OTEL_CARBON_GRID_SOURCE] = grid.source or ""
+        mark[OTEL_CARBON_GRID_PERIOD_START] = _utc_text(grid.period_start_unix_nano)
+        mark[OTEL_CARBON_GRID_QUALITY] = grid.quality or ""
     mark[OTEL_CARBON_REGION_SOURCE] = region.source
     mark[OTEL_CARBON_FACTOR_SET] = factor.set
     mark[OTEL_CARBON_FACTOR_ID] = factor.id
@@ -161,4 +175,26 @@ def _region(attributes: Mapping[str, Any]) -> Region | None:
 def _grid(attributes: Mapping[str, Any]) -> Grid | None:
     zone = text(attributes.get(OTEL_CARBON_GRID_ZONE))
     intensity = _quantity(attributes.get(OTEL_CARBON_GRID_INTENSITY_G_PER_KWH))
-    return None if zone is None and intensity is None else Grid(zone, intensity, None)
+    if zone is None and intensity is None:
+        return None
+    source, period_start_unix_nano = text(attributes.get(OTEL_CARBON_GRID_SOURCE)), _period_start(attributes)
+    if source is None or period_start_unix_nano is None:
+        return Grid(zone, intensity, None)
+    return Grid(zone, intensity, source, period_start_unix_nano, text(attributes.get(OTEL_CARBON_GRID_QUALITY)))
+
+
+@lru_cache(maxsize=1024)
+def _utc_text(unix_nano: int) -> str:
+    return f"{datetime.fromtimestamp(unix_nano // NANOSECONDS_PER_SECOND, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _period_start(attributes: Mapping[str, Any]) -> int | None:
+    """Return the start of the period in ns since 1970; None where there is no such time."""
+    written = text(attributes.get(OTEL_CARBON_GRID_PERIOD_START))
+    try:
+        start = datetime.fromisoformat(written or "")
+    except ValueError:
+        return None
+    if start.tzinfo is None or not _FIRST_YEAR <= start.year <= _LAST_YEAR:
+        return None
+    return int(start.timestamp()) * NANOSECONDS_PER_SECOND
