@@ -303,7 +303,7 @@ def test_attribution_reads_the_keys_of_the_config() -> None:
 
 def test_the_defaults_are_those_of_the_estimator() -> None:
     assert Config().estimator_settings() == EstimatorSettings()
-    ours = {field.name for field in dataclasses.fields(Config)} - {"attribution"}
+    ours = {field.name for field in dataclasses.fields(Config)} - {"attribution", "grid_intensity"}
     assert ours == {field.name for field in dataclasses.fields(EstimatorSettings)}
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from otel_carbon.errors import ConfigError
 from otel_carbon.estimator import Estimator, EstimatorSettings
 from otel_carbon.factors import FactorTables
+from otel_carbon.grid import GridIntensityConfig, intensity_source
 from otel_carbon.model import NotEstimated, Status
 from otel_carbon.pipeline.attributes_marks import MarkEncoder
 from otel_carbon.pipeline.component import Factory, Kind, Settings, Stability
@@ -40,6 +44,8 @@ class Config:
     """Publication of grid intensities: electricity-maps or ember."""
     grid_intensity_g_per_kwh: float | None = _DEFAULTS.grid_intensity_g_per_kwh
     """Carbon intensity of the electricity, in g/kWh, instead of a published one."""
+    grid_intensity: GridIntensityConfig = field(default_factory=GridIntensityConfig)
+    """Where intensities by the hour come from; nothing is asked for without a provider."""
     pue_ratio: float | None = _DEFAULTS.pue_ratio
     """Facility energy over IT energy, instead of the provider's."""
     model_aliases: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -75,7 +81,7 @@ class CarbonProcessor:
 
     def __init__(self, config: Config, settings: Settings) -> None:
         shared = settings.shared.get("estimator")
-        self.estimator: Estimator = shared or Estimator(FactorTables.bundled(), config.estimator_settings())
+        self.estimator: Estimator = shared or _estimator(config, settings)
         """What the outcomes come from, for whoever has to come to the same ones."""
         self.reader = SpanReader.bundled(config.attribution)
         """What calls are read with, likewise."""
@@ -109,6 +115,16 @@ class CarbonProcessor:
             enriched.append(Enriched(sighting, outcome))
         body = append_to_spans(payload.body, layout, additions)
         return replace(payload, body=body, enriched=tuple(enriched))
+
+
+def _estimator(config: Config, settings: Settings) -> Estimator:
+    data_dir = settings.shared.get("data_dir")
+    cache_dir = None if data_dir is None else Path(data_dir) / "grid"
+    try:
+        hourly = intensity_source(config.grid_intensity, os.environ, cache_dir)
+    except ConfigError as error:
+        raise ConfigError(f"grid_intensity::{error}") from error
+    return Estimator(FactorTables.bundled(), config.estimator_settings(), hourly)
 
 
 FACTORY = Factory(

@@ -10,7 +10,7 @@ from opentelemetry.metrics import MeterProvider
 
 from otel_carbon.estimator import Estimator
 from otel_carbon.factors import FactorTables
-from otel_carbon.model import Call, Footprint, NotEstimated, Outcome, Sighting, Status
+from otel_carbon.model import Call, Footprint, Mark, NotEstimated, Outcome, Sighting, Status
 from otel_carbon.processors.attributes import write_attributes
 from otel_carbon.processors.duplicates import AnsweredCalls
 from otel_carbon.processors.ended_span import answered_span, baggage_attributes, calls_stood_for, read_span, sighting_of
@@ -75,15 +75,18 @@ class Enrichment:
         count = 1.0 if self._every_call_seen else calls_stood_for(span)
         call = found if isinstance(found, Call) else None
         written: dict[str, str | float] | None = None
+        own: Mark | None = None
         if call is not None and not marked:
             outcome = self._outcome(call, span)
             written = mark_attributes(outcome)
+            if self._estimator.hourly is not None and isinstance(outcome, Footprint):
+                own = read_mark(written)  # the hour that is on the span, not one that is known when the ledger writes
             written.update(baggage_attributes(values))
             write_attributes(span, written)
             if self._meter is not None:
                 self._meter.record(call, outcome, span.context, count)
         if self._ledger is not None:
-            mark = read_mark(values) if marked else None
+            mark = read_mark(values) if marked else own
             self._ledger.submit(sighting_of(self._reader, span, call, mark, count))
         return written
 

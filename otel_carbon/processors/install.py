@@ -16,13 +16,13 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor
 
 from otel_carbon.errors import ConfigError
-from otel_carbon.estimator import Estimator, EstimatorSettings, settings_from_environment
+from otel_carbon.estimator import Estimator, EstimatorSettings, IntensitySource, settings_from_environment
 from otel_carbon.factors import FactorTables
 from otel_carbon.processors.enrichment import SightingWriter
 from otel_carbon.processors.sampler import KeepGenAI
 from otel_carbon.processors.span_processor import CarbonSpanProcessor
 
-__all__ = ["ENABLED", "LEDGER", "METRICS", "install", "is_enabled"]
+__all__ = ["ENABLED", "GRID_PROVIDER", "LEDGER", "METRICS", "install", "is_enabled"]
 
 _log = logging.getLogger(__name__)
 _installing = threading.Lock()
@@ -30,6 +30,7 @@ _installing = threading.Lock()
 ENABLED = "OTEL_CARBON_ENABLED"
 LEDGER = "OTEL_CARBON_LEDGER"
 METRICS = "OTEL_CARBON_METRICS"
+GRID_PROVIDER = "OTEL_CARBON_GRID_PROVIDER"
 
 Metrics = bool | Literal["histogram"]
 
@@ -93,7 +94,7 @@ def install(
         processor = _present(provider)
         if processor is None:
             processor = CarbonSpanProcessor(
-                Estimator(FactorTables.bundled(), _settings(given)),
+                Estimator(FactorTables.bundled(), _settings(given), _hourly(os.environ)),
                 ledger=ledger or os.environ.get(LEDGER) or None,
                 meter_provider=meter_provider,
                 metrics=_metrics(os.environ) if metrics is None else metrics,
@@ -115,6 +116,17 @@ def is_enabled(environ: Mapping[str, str]) -> bool:
 def _settings(given: Mapping[str, Any]) -> EstimatorSettings:
     settings = settings_from_environment(os.environ)
     return replace(settings, **{name: value for name, value in given.items() if value is not None})
+
+
+def _hourly(environ: Mapping[str, str]) -> IntensitySource | None:
+    if not environ.get(GRID_PROVIDER, "").strip():
+        return None
+    from otel_carbon.grid import (  # noqa: PLC0415 - an application without a provider pays nothing for it
+        config_from_environment,
+        intensity_source,
+    )
+
+    return intensity_source(config_from_environment(environ), environ)
 
 
 def _metrics(environ: Mapping[str, str]) -> Metrics:
