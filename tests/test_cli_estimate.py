@@ -219,3 +219,69 @@ def test_a_file_of_another_encoding_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"cases\.csv is not UTF-8 text; save it as CSV in UTF-8"):
         _run("--file", str(path))
+
+
+_SETS_AS_COMPARED = [
+    *("otel-carbon-2026.11", "ecologits-0.11.3", "jegham-2025.11", "mlenergy-2026.02"),
+    *("seed-carbon-llm-2025", "seed-model-class-kwh", "vendor-2025"),
+]
+
+
+def test_a_call_is_shown_under_every_set_with_a_reason_each(capsys: pytest.CaptureFixture[str]) -> None:
+    _run(*("--model", "gpt-4o", "--provider", "openai", "--input-tokens", "600", "--output-tokens", "400", "--compare"))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:8]] == _SETS_AS_COMPARED
+    assert [line.split()[0] for line in lines[11:18]] == _SETS_AS_COMPARED
+    # 1,000 tokens at 0.3 g per 1k; 0.6 x 120 + 0.4 x 1000 = 472 Wh per 1,000 calls at 1.17 x 384 + 45 g/kWh is 0.233 g.
+    assert lines[5].split() == [
+        *("seed-carbon-llm-2025", "not", "given", "300", "mg", "CO2e", "100", "-", "900", "mg", "CO2e", "1.3"),
+        *("gpt-4o", "(set_model)", "estimated"),
+    ]
+    assert lines[15] == (
+        "seed-carbon-llm-2025  emissions per token, input and output alike; no energy; grid inside the figure, "
+        "PUE inside the figure, hardware inside the figure, water left out"
+    )
+    assert lines[14] == "mlenergy-2026.02      has no figure for this call: otel-carbon-2026.11 answered"
+    assert sum(line.startswith("warning ") for line in lines) == 2
+
+
+def test_a_comparison_as_json_begins_with_the_set_that_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    _run(
+        *("--model", "mistral-large-2", "--output-tokens", "400", "--factor-set", "vendor-2025"),
+        *("--compare", "--format", "json"),
+    )
+
+    documents = json.loads(capsys.readouterr().out)
+    by_set = {document["set"]: document for document in documents}
+    assert [documents[0]["set"], len(documents)] == ["vendor-2025", 7]
+    assert documents[0]["ratio_to_first"] == 1.0
+    assert documents[0]["estimate"]["co2e_grams"] == {"low": 0.57, "central": 1.14, "high": 2.28}
+    assert documents[0]["estimate"]["abiotic_depletion_kgsbeq"]["central"] == pytest.approx(0.16e-6)
+    assert by_set["seed-carbon-llm-2025"]["ratio_to_first"] == pytest.approx(1.0)
+    assert by_set["seed-carbon-llm-2025"]["estimate"]["energy_wh"] is None
+
+
+def test_a_comparison_is_of_one_call(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^--compare: takes one call; leave --file away$"):
+        _run("--compare", "--file", str(tmp_path / "cases.csv"))
+
+
+@pytest.mark.parametrize(
+    ("factor_set", "lines"),
+    [
+        ("ecologits-0.11.3", ["output tokens", "GPUs", "generation time", "manufacture", "primary energy"]),
+        ("seed-carbon-llm-2025", ["published figure", "amount", "region", "grid intensity", "total"]),
+        ("seed-model-class-kwh", ["published figure", "amount", "facility energy", "operational", "total"]),
+        ("vendor-2025", ["published figure", "amount", "facility energy", "total"]),
+    ],
+)
+def test_the_working_is_that_of_the_basis(
+    factor_set: str, lines: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _run("--model", "gpt-4o", "--output-tokens", "400", "--factor-set", factor_set, "--explain", "--format", "json")
+
+    working = json.loads(capsys.readouterr().out)["working"]
+    steps = [step["step"] for step in working]
+    assert [step for step in steps if step in lines] == [line for line in lines for _ in range(steps.count(line))]
+    assert set(lines) <= set(steps)

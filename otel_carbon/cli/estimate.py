@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from otel_carbon.errors import ConfigError
 
 if TYPE_CHECKING:
     from otel_carbon.estimator.api import Estimate
+    from otel_carbon.estimator.arguments import Arguments
 
 __all__ = ["EXAMPLE", "HELP", "add_arguments", "run"]
 
@@ -32,7 +34,7 @@ _OPTIONS = {
     "factor_set": ("ID", "factor set (see `otel-carbon factors list`)"),
     "grid_intensity": ("G", "grid intensity in g/kWh, where you know it"),
     "pue": ("X", "facility energy over IT energy, where you know it"),
-    "latency_s": ("S", "duration of the call in seconds; sets per token do not use it"),
+    "latency_s": ("S", "duration of the call in seconds; only ecologits-0.11.3 uses it"),
     "at": ("TIME", "when the call was made (2026-11-30, UTC): chooses the version of the factor set"),
 }
 
@@ -47,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--file", metavar="CSV", type=Path, help="estimate every row; columns are named as the options")
     parser.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
     parser.add_argument("--explain", action="store_true", help="show the working, line by line, with sources")
+    parser.add_argument(
+        "--compare", action="store_true", help="show the call under every factor set, and why they differ"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,6 +62,9 @@ def run(args: argparse.Namespace) -> int:
     """
     from otel_carbon.cli.estimate_text import estimate_text, estimates_text
 
+    if args.compare:
+        _compare(args)
+        return 0
     if args.file is not None:
         estimates = _of_file(args)
         if args.format == "json":
@@ -73,12 +81,38 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _compare(args: argparse.Namespace) -> None:
+    from otel_carbon.cli.estimate_compare_text import compare_text
+    from otel_carbon.estimator.compare import compare, comparison_document
+
+    if args.file is not None:
+        raise ConfigError("--compare: takes one call; leave --file away")
+    with _naming_the_option():
+        comparisons = compare(_arguments(args))
+    if args.format == "json":
+        print(json.dumps([comparison_document(comparison) for comparison in comparisons], allow_nan=False))
+    else:
+        print(compare_text(comparisons))
+
+
 def _of_options(args: argparse.Namespace) -> Estimate:
     from otel_carbon.estimator.api import estimate_arguments
+
+    with _naming_the_option():
+        return estimate_arguments(_arguments(args))
+
+
+def _arguments(args: argparse.Namespace) -> Arguments:
     from otel_carbon.estimator.arguments import read_arguments
 
+    return read_arguments({name: getattr(args, name) for name in _OPTIONS})
+
+
+@contextmanager
+def _naming_the_option() -> Generator[None]:
+    """Name the option as it is typed where an argument cannot be used."""
     try:
-        return estimate_arguments(read_arguments({name: getattr(args, name) for name in _OPTIONS}))
+        yield
     except ConfigError as error:
         name, _, problem = str(error).partition(": ")
         raise ConfigError(f"--{name.replace('_', '-')}: {problem}") from error

@@ -11,7 +11,7 @@ from otel_carbon.estimator.explain import Step
 from otel_carbon.factors import FactorTables
 from otel_carbon.model import Confidence, Footprint, Interval, NotEstimated
 
-__all__ = ["estimate_text", "estimates_text"]
+__all__ = ["cells", "estimate_text", "estimates_text"]
 
 _CONFIDENCE: Final = {
     Confidence.MEASURED: "measured on a reproducible benchmark or on own hardware",
@@ -21,6 +21,7 @@ _CONFIDENCE: Final = {
     Confidence.LOW: "a guess with wide bounds",
 }
 _G_PER_KG: Final = 1000.0
+_J_PER_MJ: Final = 1e6
 _LIKE = (
     ("car_km", "km by petrol car"),
     ("phone_charge", "phone charges"),
@@ -54,20 +55,29 @@ def estimates_text(estimates: Sequence[Estimate]) -> str:
     return aligned([header, *map(_row, estimates)], right=(1, 3))
 
 
+def cells(value: Interval | None, unit: str) -> tuple[str, str]:
+    """Return a quantity as two cells: its centre, and its bounds."""
+    if value is None:
+        return "not given", ""
+    scale, prefix = scaled(value.central)
+    low, central, high = (significant(bound * scale, 2) for bound in (value.low, value.central, value.high))
+    return f"{central} {prefix}{unit}", f"{low} - {high} {prefix}{unit}"
+
+
 def _quantities(outcome: Footprint) -> str:
     rows = [
         ("", "central", "low - high"),
-        ("energy at the meter", *_cells(outcome.energy_wh, "Wh")),
-        ("  of it at the server", *_cells(outcome.it_energy_wh, "Wh")),
-        ("emissions", *_cells(outcome.co2e_grams, "g CO2e")),
-        ("  from electricity", *_cells(outcome.co2e_operational_grams, "g CO2e")),
-        ("  from hardware", *_cells(outcome.co2e_embodied_grams, "g CO2e")),
-        ("water", *_cells(outcome.water_liters, "L")),
+        ("energy at the meter", *cells(outcome.energy_wh, "Wh")),
+        ("  of it at the server", *cells(outcome.it_energy_wh, "Wh")),
+        ("emissions", *cells(outcome.co2e_grams, "g CO2e")),
+        ("  from electricity", *cells(outcome.co2e_operational_grams, "g CO2e")),
+        ("  from hardware", *cells(outcome.co2e_embodied_grams, "g CO2e")),
+        ("water", *cells(outcome.water_liters, "L")),
     ]
     if outcome.primary_energy_mj is not None:
-        rows.append(("primary energy", *_cells(outcome.primary_energy_mj, "MJ")))
+        rows.append(("primary energy", *cells(outcome.primary_energy_mj.scaled(_J_PER_MJ), "J")))
     if outcome.abiotic_depletion_kgsbeq is not None:
-        rows.append(("abiotic depletion", *_cells(outcome.abiotic_depletion_kgsbeq.scaled(_G_PER_KG), "g Sb eq")))
+        rows.append(("abiotic depletion", *cells(outcome.abiotic_depletion_kgsbeq.scaled(_G_PER_KG), "g Sb eq")))
     return aligned(rows, right=(1,))
 
 
@@ -88,20 +98,12 @@ def _row(estimate: Estimate) -> tuple[str, ...]:
         return (estimate.model, "-", "", "-", "", outcome.reason, outcome.status.value, "")
     return (
         outcome.model,
-        *_cells(outcome.energy_wh, "Wh"),
-        *_cells(outcome.co2e_grams, "g CO2e"),
+        *cells(outcome.energy_wh, "Wh"),
+        *cells(outcome.co2e_grams, "g CO2e"),
         f"{outcome.factor.id} ({outcome.factor.match})",
         outcome.confidence.value,
         _region(outcome, " ({})"),
     )
-
-
-def _cells(value: Interval | None, unit: str) -> tuple[str, str]:
-    if value is None:
-        return "not given", ""
-    scale, prefix = scaled(value.central)
-    low, central, high = (significant(bound * scale, 2) for bound in (value.low, value.central, value.high))
-    return f"{central} {prefix}{unit}", f"{low} - {high} {prefix}{unit}"
 
 
 def _working(steps: Sequence[Step]) -> str:

@@ -14,7 +14,10 @@ __all__ = ["diff_text", "explain_text", "list_text", "show_text"]
 
 _RATES = tuple(field.name for field in fields(TokenRates))
 _LABELS = ("input", "cache read", "cache write", "output", "reasoning")
-_TOTALS = ("total_kwh_per_1m", "total_g_per_1k", "request_wh", "request_g", "request_ml")
+_TOTALS = (
+    *("total_kwh_per_1m", "total_g_per_1k", "request_wh", "request_g", "request_ml", "request_mg_sb_eq", "scale"),
+    *("total_b_min", "total_b_max", "active_b_min", "active_b_max", "tps", "ttft_s"),
+)
 
 
 def list_text(sets: Sequence[FactorSet]) -> str:
@@ -87,7 +90,7 @@ def _rows_text(rows: Sequence[FactorRow]) -> str:
     if all(row.rates is None for row in rows):
         totals = [key for key in _TOTALS if any(key in row.published for row in rows)]
         table: list[tuple[str, ...]] = [("row", *totals, "confidence", "source", "matches")]
-        table.extend((row.name, *(str(row.published.get(key, "-")) for key in totals), *_about(row)) for row in rows)
+        table.extend((row.name, *(_shown(row.published.get(key)) for key in totals), *_about(row)) for row in rows)
         return aligned(table)
     rated: list[tuple[str, ...]] = [("Wh per 1M tokens", *_LABELS, "confidence", "source", "matches")]
     rated.extend((row.name, *(_interval(getattr(row.rates, key)) for key in _RATES), *_about(row)) for row in rows)

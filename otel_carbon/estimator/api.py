@@ -19,7 +19,7 @@ from otel_carbon.factors.places import knows_region
 from otel_carbon.factors.suggest import did_you_mean
 from otel_carbon.model import Call, Footprint, Outcome
 
-__all__ = ["Estimate", "estimate", "estimate_arguments"]
+__all__ = ["Estimate", "estimate", "estimate_arguments", "prepared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def estimate(
         factor_set: id of a factor set; default: the package's own.
         grid_intensity: g/kWh of the electricity, where you know it.
         pue: facility energy over IT energy, where you know it.
-        latency_s: duration of the call; factor sets per token do not use it.
+        latency_s: duration of the call; only parametric factor sets (ecologits) use it.
         at: when the call was made; chooses the version of the factor set. A time without a zone is UTC.
 
     Raises:
@@ -105,6 +105,20 @@ def estimate_arguments(arguments: Arguments) -> Estimate:
     Raises:
         ConfigError: the model is missing, or a region, zone or factor set is not known.
     """
+    estimator, call = prepared(arguments)
+    outcome = estimator.estimate(call)
+    if not isinstance(outcome, Footprint) or outcome.co2e_grams is None:
+        return Estimate(call.model or "", outcome, {}, ())
+    equivalents = equivalents_of(outcome.co2e_grams.central, estimator.tables.equivalents[DEFAULT_EQUIVALENTS])
+    return Estimate(call.model or "", outcome, equivalents, explain(estimator, call, outcome))
+
+
+def prepared(arguments: Arguments) -> tuple[Estimator, Call]:
+    """Return the estimator and the call that arguments describe.
+
+    Raises:
+        ConfigError: the model is missing, or a region, zone or factor set is not known.
+    """
     if arguments.model is None:
         raise ConfigError("model: is missing; give the name of a model, such as gpt-4o")
     estimator = _estimator(
@@ -122,11 +136,7 @@ def estimate_arguments(arguments: Arguments) -> Estimate:
         latency_s=arguments.latency_s,
         at_unix_nano=arguments.at_unix_nano,
     )
-    outcome = estimator.estimate(call)
-    if not isinstance(outcome, Footprint) or outcome.co2e_grams is None:
-        return Estimate(arguments.model, outcome, {}, ())
-    equivalents = equivalents_of(outcome.co2e_grams.central, tables.equivalents[DEFAULT_EQUIVALENTS])
-    return Estimate(arguments.model, outcome, equivalents, explain(estimator, call, outcome))
+    return estimator, call
 
 
 @lru_cache(maxsize=64)

@@ -127,7 +127,9 @@ def row_notes(factor_set: FactorSet, row: FactorRow) -> tuple[str, ...]:
     reviewed = row.published.get("review_confidence")
     if reviewed:
         notes.append(f"published as {published!s}, by our definition {reviewed!s}: {row.published['review_note']!s}")
-    notes.extend(f"{row.name}: {row.published[key]!s}" for key in _NOTE_KEYS if key in row.published)
+    notes.extend(
+        f"{row.name}, {key.replace('_', ' ')}: {row.published[key]!s}" for key in _NOTE_KEYS if key in row.published
+    )
     if row.lca is not None and row.lca.warnings:
         notes.append(f"EcoLogits says of this model: {', '.join(row.lca.warnings)}")
     return tuple(notes)

@@ -87,7 +87,7 @@ def lca_steps(call: Call, found: Derivation, lca: LcaTables, model: LcaModel) ->
     speed = (
         f"{model.tokens_per_s:g} tokens/s measured, first token after {model.ttft_s or 0:g} s"
         if model.tokens_per_s is not None
-        else f"{constants.latency_alpha:g} x active + {constants.latency_beta:g} x batch + {constants.latency_gamma:g}"
+        else f"{constants.latency_alpha} x active + {constants.latency_beta} x batch + {constants.latency_gamma}"
     )
     limit = "" if call.latency_s is None else f", at most the {call.latency_s:g} s of the call"
     yield Step("output tokens", f"{tokens:,}; input is not counted")
@@ -104,8 +104,8 @@ def lca_steps(call: Call, found: Derivation, lca: LcaTables, model: LcaModel) ->
     yield Step("generation time", f"{speed}{limit}", between((times_s[0], times_s[1])), "s", source_id)
     yield Step(
         "IT energy",
-        f"GPUs x tokens x ({constants.gpu_energy_alpha_wh:g} x exp({constants.gpu_energy_beta:g} x batch) x active + "
-        f"{constants.gpu_energy_gamma_wh:g}) Wh + time x {constants.server_power_kw:g} kW x GPUs / "
+        f"GPUs x tokens x ({constants.gpu_energy_alpha_wh} x exp({constants.gpu_energy_beta} x batch) x active + "
+        f"{constants.gpu_energy_gamma_wh}) Wh + time x {constants.server_power_kw:g} kW x GPUs / "
         f"{constants.server_gpus:g} / batch {constants.batch_size:g}",
         between((wh_from_kwh(energies_kwh[0]), wh_from_kwh(energies_kwh[1]))),
         "Wh",

@@ -47,6 +47,7 @@ def row_document(row: FactorRow) -> dict[str, Any]:
         "confidence": row.confidence.value,
         "source_id": row.source_id,
         "rates": None if row.rates is None else asdict(row.rates),
+        "parameters": None if row.lca is None else asdict(row.lca),
         "published": {key: value for key, value in row.published.items() if key not in ("name", "match")},
     }
 
@@ -57,7 +58,7 @@ def model_document(raw: str, tables: FactorTables) -> dict[str, Any]:
     found = classify(name.name, tables.patterns)
     sets: list[dict[str, Any]] = []
     for set_id in tables.set_ids:
-        match = match_model(tables, tables.factor_set(set_id), name)
+        match = match_model(tables, tables.factor_set(set_id), name, raw)
         if match is None:
             sets.append(dict.fromkeys(_FOUND) | {"asked": set_id})
             continue

@@ -31,6 +31,8 @@ __all__ = ["load_factor_set"]
 
 E = TypeVar("E", Basis, Boundary, Confidence)
 
+_PARTS = {"grid": "grid", "PUE": "pue", "hardware": "embodied", "water": "water"}
+_PART_STATES = ("default", "own", "included", "none")
 _WILDCARDS = frozenset("*?[")
 _FIGURES_OF: Mapping[Basis, frozenset[str]] = {
     Basis.TOTAL_KWH_PER_1M: frozenset({"total_kwh_per_1m"}),
@@ -140,8 +142,16 @@ def _factor_set(path: Path, head: Mapping[str, Any], document: Mapping[str, Any]
         min_bounds_factor=number(where, "min_bounds_factor", head.get("min_bounds_factor", 1.0)),
         published_labels=head.get("confidence_policy") == "as-published",
         warning=_text(where, head, "warning") if "warning" in head else None,
+        parts={name: _part(where, head, key) for name, key in _PARTS.items()},
         lca=_lca(path, where, head) if basis is Basis.PARAMETRIC else None,
     )
+
+
+def _part(where: str, head: Mapping[str, Any], key: str) -> str:
+    state = str(head.get(key, "default"))
+    if state not in _PART_STATES:
+        raise FactorError(f"{where}: {key} must be one of {', '.join(_PART_STATES)}, not {state!r}")
+    return state
 
 
 def _lca(path: Path, where: str, head: Mapping[str, Any]) -> LcaTables:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -99,5 +99,7 @@ class FactorSet:
     """Whether confidence labels are the publisher's own and stay as they are."""
     warning: str | None = None
     """What everybody who selects this set must know, as a sentence."""
+    parts: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Where grid, PUE, hardware and water come from: default (the package), own (the set), included or none."""
     lca: LcaTables | None = None
     """Constants, data centres and electricity mixes, where the set is parametric."""
