@@ -25,7 +25,7 @@ from otel_carbon.pipeline.tally import Tally
 Build = Callable[..., LedgerExporter]
 
 
-def _request(*numbers: int, **attributes: str | int) -> bytes:
+def _request(*numbers: int, parent: int = 0, start_s: int | None = None, **attributes: str | int) -> bytes:
     request = ExportTraceServiceRequest()
     spans = request.resource_spans.add().scope_spans.add().spans
     call: dict[str, str | int] = {
@@ -39,7 +39,8 @@ def _request(*numbers: int, **attributes: str | int) -> bytes:
     }
     for number in numbers:
         span = spans.add(trace_id=b"t" * 16, span_id=number.to_bytes(8, "big"), name="chat")
-        span.start_time_unix_nano = EIGHT_O_CLOCK + number * SECOND
+        span.parent_span_id = parent.to_bytes(8, "big") if parent else b""
+        span.start_time_unix_nano = EIGHT_O_CLOCK + (number if start_s is None else start_s) * SECOND
         span.end_time_unix_nano = span.start_time_unix_nano + SECOND
         for key, value in call.items():
             wire = AnyValue(int_value=value) if isinstance(value, int) else AnyValue(string_value=value)
@@ -122,10 +123,11 @@ async def test_what_the_ledger_does_not_count_is_taken_back_from_the_metrics(bui
     await exporter.start()
 
     await exporter.export([_entry(1, _request(1, **{"gen_ai.response.id": "r"}))])
-    await exporter.export([_entry(2, _request(1, 2, **{"gen_ai.response.id": "r"}))])
+    await exporter.export([_entry(2, _request(2, parent=1, start_s=1, **{"gen_ai.response.id": "r"}))])
 
     (taken,) = tally.snapshot()["otel_carbon.co2e.reversed"].values()
     assert _rows(exporter, "SELECT -co2e_grams_central FROM lines WHERE kind = 'reversal'") == [(taken,)]
+    await exporter.export([_entry(3, _request(1, **{"gen_ai.response.id": "r"}))])
     assert telemetry.value("ledger_spans", exporter="ledger", outcome="counted") == 2
     assert telemetry.value("ledger_spans", exporter="ledger", outcome="replayed") == 1
     await exporter.shutdown()

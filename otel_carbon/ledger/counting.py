@@ -1,13 +1,11 @@
-"""What counts: every span once, every call once. Decisions only; nothing here reads or writes a database.
+"""A span as the ledger meets it: what identifies it, and what decides whether it counts. No database here.
 
-A span is its tenant, trace id and span id. Two spans are the same call when they carry the same response id in one
-tenant: two libraries watched it, or a client and a proxy. Then the better span counts, whichever arrived first.
+A span is its tenant, trace id and span id, and is recorded once.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from otel_carbon.ledger.profiles import clean
@@ -15,13 +13,12 @@ from otel_carbon.model import Footprint, Outcome, Sighting, Status, Usage
 
 __all__ = [
     "COUNTED",
+    "LATEST_UNIX_NANO",
     "PARENT",
     "Candidate",
-    "Incumbent",
     "ResponseKey",
     "SpanKey",
     "candidate",
-    "choose",
     "describe",
     "span_key",
 ]
@@ -38,25 +35,8 @@ SpanKey = tuple[str, str, str]
 ResponseKey = tuple[str, str]
 """Tenant ('' for none), response id."""
 
-_LATEST_UNIX_NANO = 2**63 - 1  # the year 2262, and what a database integer holds
-
-
-@dataclass(frozen=True, slots=True)
-class Incumbent:
-    """The observation that counts for a response, as the ledger has it."""
-
-    tenant: str
-    trace_id: str
-    span_id: str
-    parent_span_id: str
-    response_id: str
-    has_usage: bool
-    started_unix_nano: int
-    ended_unix_nano: int
-    observation_id: int
-    line_seq: int
-    status: str
-    occurred_at: str
+LATEST_UNIX_NANO = 2**63 - 1
+"""In the year 2262, and what a database integer holds."""
 
 
 @dataclass(slots=True)
@@ -69,6 +49,7 @@ class Candidate:
     span_id: str
     parent_span_id: str
     response_id: str | None
+    scope: str | None
     has_usage: bool
     started_unix_nano: int
     ended_unix_nano: int
@@ -121,6 +102,7 @@ def candidate(sighting: Sighting, key: SpanKey, fingerprint: int, occurred_at: s
         span_id,
         clean(sighting.span.parent_span_id) or "",
         clean(call.response_id) or None if call is not None else None,
+        clean(sighting.scope),
         call is not None and _has_tokens(call.usage),
         _storable(sighting.started_unix_nano),
         _storable(sighting.ended_unix_nano),
@@ -128,29 +110,6 @@ def candidate(sighting: Sighting, key: SpanKey, fingerprint: int, occurred_at: s
         occurred_at,
         PARENT,
     )
-
-
-def choose(candidates: Iterable[Candidate], incumbents: Mapping[ResponseKey, Incumbent]) -> list[Incumbent]:
-    """Set the losers' status to `duplicate` and return the incumbents that a better span has replaced.
-
-    Only candidates with a counted status and a response id compete.
-    """
-    best: dict[ResponseKey, Candidate | Incumbent] = dict(incumbents)
-    replaced: list[Incumbent] = []
-    for newcomer in candidates:
-        if newcomer.response_id is None or newcomer.status not in COUNTED:
-            continue
-        key = (newcomer.tenant, newcomer.response_id)
-        current = best.get(key)
-        if current is not None and not _beats(newcomer, current):
-            newcomer.status = Status.DUPLICATE.value
-            continue
-        best[key] = newcomer
-        if isinstance(current, Incumbent):
-            replaced.append(current)
-        elif current is not None:
-            current.status = Status.DUPLICATE.value
-    return replaced
 
 
 def _has_tokens(usage: Usage | None) -> bool:
@@ -164,21 +123,4 @@ def _has_tokens(usage: Usage | None) -> bool:
 
 
 def _storable(unix_nano: int) -> int:
-    return unix_nano if 0 <= unix_nano <= _LATEST_UNIX_NANO else min(max(unix_nano, 0), _LATEST_UNIX_NANO)
-
-
-def _beats(newcomer: Candidate, current: Candidate | Incumbent) -> bool:
-    if newcomer.has_usage != current.has_usage:
-        return newcomer.has_usage
-    if newcomer.trace_id == current.trace_id:
-        if newcomer.parent_span_id == current.span_id:
-            return True
-        if current.parent_span_id == newcomer.span_id:
-            return False
-    return _rank(newcomer) > _rank(current)
-
-
-def _rank(span: Candidate | Incumbent) -> tuple[int, int, bool, str, str]:
-    """Return an order that does not depend on arrival: what begins later and ends sooner is further inside."""
-    inside = span.parent_span_id != ""
-    return (span.started_unix_nano, -span.ended_unix_nano, inside, span.trace_id, span.span_id)
+    return unix_nano if 0 <= unix_nano <= LATEST_UNIX_NANO else min(max(unix_nano, 0), LATEST_UNIX_NANO)

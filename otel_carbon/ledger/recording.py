@@ -13,12 +13,13 @@ from typing import Any
 from otel_carbon.estimator import Estimator
 from otel_carbon.ledger import statements
 from otel_carbon.ledger.clock import next_time, utc_text, utc_text_of_nanoseconds
-from otel_carbon.ledger.counting import COUNTED, Candidate, Incumbent, SpanKey, candidate, choose, describe, span_key
+from otel_carbon.ledger.counting import COUNTED, Candidate, ResponseKey, SpanKey, candidate, describe, span_key
 from otel_carbon.ledger.dialect import immediate
 from otel_carbon.ledger.insertion import insert_lines
 from otel_carbon.ledger.lines import LineBuilder, reversal_row
 from otel_carbon.ledger.recorded import Recorded, Reversal
 from otel_carbon.ledger.rollup import hour_of, upsert_hourly_sql, upserts
+from otel_carbon.ledger.same_call import Incumbent, choose
 from otel_carbon.ledger.taken_back import reversal_of_line, reversal_of_span
 from otel_carbon.model import Call, Footprint, Mark, NotEstimated, Outcome, Sighting, Status, Usage
 
@@ -52,7 +53,7 @@ class Recorder:
                     fresh.append(self._candidate(sighting, key, fingerprint, recorded_at))
                 elif known[key] != fingerprint:
                     conflicts.append((key, sighting, fingerprint))
-            replaced = choose(fresh, statements.incumbents(connection, _responses(fresh)))
+            replaced = self._choose(fresh)
             reversed_rows, rows = self._lines(fresh, replaced, recorded_at, source)
             self._write(fresh, replaced, [*reversed_rows, *rows], recorded_at)
             self._write_conflicts(conflicts, recorded_at)
@@ -76,6 +77,21 @@ class Recorder:
         else:
             span.status, span.place = outcome.status.value, self._place(call)
         return span
+
+    def _choose(self, fresh: Sequence[Candidate]) -> list[Incumbent]:
+        """Make those of the new spans duplicates that lose to another one; return what loses to a new one."""
+        groups: dict[ResponseKey, list[Candidate]] = {}
+        for span in fresh:
+            if span.response_id is not None:
+                groups.setdefault((span.tenant, span.response_id), []).append(span)
+        known = statements.known_responses(self._connection, groups)
+        replaced: list[Incumbent] = []
+        for response, spans in groups.items():
+            if response in known:
+                replaced += choose(spans, statements.incumbents(self._connection, response, spans))
+            elif len(spans) > 1:
+                choose(spans, ())
+        return replaced
 
     def _outcome(self, call: Call, mark: Mark | None) -> Outcome:
         if mark is None:
@@ -153,10 +169,6 @@ def _distinct(sightings: Sequence[Sighting]) -> tuple[_Distinct, list[tuple[Span
         if first[1] != fingerprint:
             conflicts.append((key, sighting, fingerprint))
     return spans, conflicts
-
-
-def _responses(fresh: Sequence[Candidate]) -> list[tuple[str, str]]:
-    return [(span.tenant, span.response_id) for span in fresh if span.response_id and span.status in COUNTED]
 
 
 def _occurred_at(sighting: Sighting, recorded_at: str) -> str:

@@ -95,8 +95,9 @@ def _tables() -> tuple[str, ...]:
             " role TEXT NOT NULL CHECK (role IN ('call', 'parent')),"
             f" status TEXT NOT NULL CHECK (status IN ({_STATUSES})), first_status TEXT NOT NULL,"
             " status_changed_at TEXT, occurred_at TEXT NOT NULL, recorded_at TEXT NOT NULL, line_seq INTEGER,"
-            " response_id TEXT, response_key INTEGER, has_usage INTEGER NOT NULL, started_unix_nano INTEGER NOT NULL,"
-            " ended_unix_nano INTEGER NOT NULL, fingerprint INTEGER NOT NULL, UNIQUE (trace_id, span_id, tenant))"
+            " response_id TEXT, response_key INTEGER, scope TEXT, has_usage INTEGER NOT NULL,"
+            " started_unix_nano INTEGER NOT NULL, ended_unix_nano INTEGER NOT NULL, fingerprint INTEGER NOT NULL,"
+            " UNIQUE (trace_id, span_id, tenant))"
         ),
         (
             "CREATE TABLE conflicts (id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, trace_id TEXT NOT NULL,"
@@ -121,7 +122,11 @@ def _indexes() -> tuple[str, ...]:
         # A line is taken back at most once.
         "CREATE UNIQUE INDEX lines_reverses_seq ON lines (reverses_seq) WHERE reverses_seq IS NOT NULL",
         # Of a hash, because response ids are long and random; whoever looks up compares the id itself.
-        "CREATE INDEX observations_response ON observations (response_key) WHERE response_key IS NOT NULL",
+        # With the time, because some servers give every answer the same id.
+        (
+            "CREATE INDEX observations_response ON observations (response_key, started_unix_nano)"
+            " WHERE response_key IS NOT NULL"
+        ),
     )
 
 

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from otel_carbon.ledger.counting import COUNTED, Candidate, Incumbent, ResponseKey, SpanKey
+from otel_carbon.ledger.counting import LATEST_UNIX_NANO, Candidate, ResponseKey, SpanKey
+from otel_carbon.ledger.same_call import CLOCK_SLACK_NS, MOST_COMPARED, Incumbent
 
 __all__ = [
+    "INCUMBENTS",
     "INSERT_CONFLICT",
     "INSERT_OBSERVATION",
     "MARK_DUPLICATE",
@@ -20,6 +22,7 @@ __all__ = [
     "UPSERT_SPANS",
     "incumbents",
     "known_fingerprints",
+    "known_responses",
     "last_line_seq",
     "last_recorded_at",
     "observation",
@@ -38,6 +41,7 @@ _OBSERVATION = (
     "line_seq",
     "response_id",
     "response_key",
+    "scope",
     "has_usage",
     "started_unix_nano",
     "ended_unix_nano",
@@ -67,10 +71,18 @@ _KNOWN = (
     " SELECT seen.tenant, seen.trace_id, seen.span_id, seen.fingerprint FROM wanted CROSS JOIN observations AS seen"
     " WHERE seen.trace_id = wanted.trace_id AND seen.span_id = wanted.span_id AND seen.tenant = wanted.tenant"
 )
-_INCUMBENTS = (
-    "SELECT tenant, trace_id, span_id, parent_span_id, response_id, has_usage, started_unix_nano, ended_unix_nano,"
-    f" id, line_seq, status, occurred_at FROM observations WHERE response_key IN ({', '.join('?' * _CHUNK)})"
-    f" AND status IN ({', '.join(repr(status) for status in COUNTED)})"
+_KNOWN_RESPONSES = (
+    f"WITH wanted (key) AS (VALUES {', '.join(['(?)'] * _CHUNK)})"
+    " SELECT key FROM wanted WHERE EXISTS (SELECT 1 FROM observations WHERE response_key = wanted.key)"
+)
+# However many spans share an id, the index gives the last that began before a span ended, and no others are read.
+INCUMBENTS = (
+    "SELECT seen.trace_id, seen.span_id, seen.parent_span_id, seen.scope, seen.has_usage, seen.started_unix_nano,"
+    " seen.ended_unix_nano, seen.status, seen.tenant, seen.response_id, seen.id, seen.line_seq, seen.occurred_at,"
+    " line.service, line.input_tokens, line.output_tokens FROM (SELECT * FROM observations WHERE response_key = ?"
+    f" AND started_unix_nano <= ? ORDER BY started_unix_nano DESC LIMIT {MOST_COMPARED + 1}) AS seen"
+    " LEFT JOIN lines AS line ON line.seq = seen.line_seq"
+    " WHERE seen.tenant = ? AND seen.response_id = ? AND seen.ended_unix_nano >= ?"
 )
 _T = TypeVar("_T")
 
@@ -96,17 +108,29 @@ def known_fingerprints(connection: sqlite3.Connection, keys: Iterable[SpanKey]) 
     return known
 
 
-def incumbents(connection: sqlite3.Connection, responses: Iterable[ResponseKey]) -> dict[ResponseKey, Incumbent]:
-    """Return the observation that counts now for each of these responses that the ledger knows."""
-    wanted = set(responses)
-    found: dict[ResponseKey, Incumbent] = {}
-    for chunk in _chunks({_response_hash(key) for key in wanted}):
-        for row in connection.execute(_INCUMBENTS, chunk):
+def known_responses(connection: sqlite3.Connection, responses: Iterable[ResponseKey]) -> set[ResponseKey]:
+    """Return which of these responses the ledger may have seen; two ids can share a hash."""
+    keys: dict[int, list[ResponseKey]] = {}
+    for response in responses:
+        keys.setdefault(_response_hash(response), []).append(response)
+    found = (row[0] for chunk in _chunks(keys) for row in connection.execute(_KNOWN_RESPONSES, chunk))
+    return {response for key in found for response in keys[key]}
+
+
+def incumbents(
+    connection: sqlite3.Connection, response: ResponseKey, newcomers: Iterable[Candidate]
+) -> list[Incumbent]:
+    """Return the observations of a response that were under way while one of the newcomers was."""
+    tenant, response_id = response
+    key = _response_hash(response)
+    found: dict[int, Incumbent] = {}
+    for span in newcomers:
+        latest = min(span.ended_unix_nano + CLOCK_SLACK_NS, LATEST_UNIX_NANO)
+        earliest = span.started_unix_nano - CLOCK_SLACK_NS
+        for row in connection.execute(INCUMBENTS, (key, latest, tenant, response_id, earliest)):
             incumbent = Incumbent(*row)
-            key = (incumbent.tenant, incumbent.response_id)
-            if key in wanted:  # two ids can share a hash
-                found[key] = incumbent
-    return found
+            found[incumbent.observation_id] = incumbent
+    return list(found.values())
 
 
 def observation(span: Candidate, recorded_at: str) -> tuple[str | int | None, ...]:
@@ -125,6 +149,7 @@ def observation(span: Candidate, recorded_at: str) -> tuple[str | int | None, ..
         span.line_seq,
         response_id,
         None if response_id is None else _response_hash((span.tenant, response_id)),
+        span.scope,
         int(span.has_usage),
         span.started_unix_nano,
         span.ended_unix_nano,

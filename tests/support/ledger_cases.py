@@ -41,6 +41,7 @@ def sighting(
     duration_s: float = 1.0,
     mark: Mark | None = None,
     adjusted_count: float = 1.0,
+    scope: str | None = None,
     **attribution: Any,
 ) -> Sighting:
     """Return the sighting of call `number`; everything else is the same for all."""
@@ -62,6 +63,7 @@ def sighting(
         call,
         mark,
         adjusted_count,
+        scope,
     )
 
 
