@@ -84,9 +84,13 @@ def _reading(where: str, row: Mapping[str, str | None], source_id: str) -> GridR
     if estimated not in {"", "true", "false"}:
         raise ConfigError(f"{where}: estimated must be true or false, not {estimated!r}")
     try:
+        g_per_kwh = significant(float(row["g_per_kwh"] or ""))
+    except ValueError:
+        raise ConfigError(f"{where}: g_per_kwh must be a number, not {row['g_per_kwh']!r}") from None
+    try:
         return GridReading(
             zone=zone,
-            g_per_kwh=significant(float(row["g_per_kwh"] or "")),
+            g_per_kwh=g_per_kwh,
             start_unix_nano=_unix_nano(where, "start", row["start"] or ""),
             end_unix_nano=_unix_nano(where, "end", row["end"] or ""),
             source_id=source_id,

@@ -201,6 +201,7 @@ class GridRefresher:
         return max(min(_POLL_S, to_next_s + _AFTER_THE_HOUR_S), 1.0)
 
     def _new_threads(self) -> None:
+        self._store.renew_lock()
         self._demand = Demand(self._provider.period_s)
         self._wake = threading.Event()
         self._settled = threading.Event()

@@ -20,7 +20,7 @@ class SeriesStore:
     def __init__(self, most_per_place: int = 4096, most_places: int = 1024) -> None:
         self._most_per_place = most_per_place
         self._most_places = most_places
-        self._writing = threading.Lock()
+        self.renew_lock()
         # A pair is replaced as a whole, so that a reader never sees starts and readings that do not match.
         self._series: dict[str, tuple[list[int], list[GridReading]]] = {}
 
@@ -46,6 +46,10 @@ class SeriesStore:
             starts = sorted(by_start)[-self._most_per_place :]
             if starts:
                 self._series[place] = (starts, [by_start[start] for start in starts])
+
+    def renew_lock(self) -> None:
+        """Take a new lock: in a forked process nobody may be there to release the old one."""
+        self._writing = threading.Lock()
 
     def __iter__(self) -> Iterator[tuple[str, GridReading]]:
         """Return every place with each of its readings, oldest first."""
