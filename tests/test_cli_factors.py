@@ -131,3 +131,26 @@ def test_a_model_name_is_explained_as_json(capsys: pytest.CaptureFixture[str]) -
 def test_an_unknown_set_is_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"unknown factor set 'jegham'; did you mean 'jegham-2025\.11'"):
         _run("show", "jegham")
+
+
+def test_the_licence_of_every_file_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    _run("licences")
+
+    lines = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert lines["grid/ember_2025.csv"].strip() == "Ember and Energy Institute via Our World in Data, CC BY 4.0"
+    assert len(lines) == sum(path.suffix in {".toml", ".csv", ".json"} for path in DATA_DIRECTORY.rglob("*.*"))
+
+
+def test_regions_and_basis_of_two_sets_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.toml"
+    text = (DATA_DIRECTORY / "sets" / "seed-model-class-kwh.toml").read_text(encoding="utf-8")
+    text = text.replace('id = "seed-model-class-kwh"', 'id = "mine-1"').replace("g_per_kwh = 50", "g_per_kwh = 40")
+    path.write_text(text.replace('embodied = "none"', 'embodied = "included"'), encoding="utf-8")
+
+    _run("diff", "seed-model-class-kwh", str(path))
+
+    assert capsys.readouterr().out == (
+        "row              figure     seed-model-class-kwh  mine-1\n"
+        "(set)            hardware   none                  included\n"
+        "region eu-north  g_per_kwh  50                    40\n"
+    )

@@ -165,7 +165,8 @@ def test_an_id_is_given_once(tmp_path: Path) -> None:
     tables = FactorTables()
 
     with pytest.raises(
-        FactorError, match=r"the factor set id 'otel-carbon-2026\.11' is taken; a changed set needs a new id"
+        FactorError,
+        match=r"the figures are not those that 'otel-carbon-2026\.11' stands for; give the changed set an id of its own",
     ):
         tables.add_factor_set(_file(tmp_path, _SET.replace("acme-2026.1", "otel-carbon-2026.11")))
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EXAMPLE", "HELP", "add_arguments", "run"]
 
-HELP = "Show the factor tables, check your own, and explain which factor a model gets."
+HELP = "Show the factor tables and their licences, check your own, and explain which factor a model gets."
 EXAMPLE = "example:\n  otel-carbon factors explain us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
 
@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     diff.add_argument("second", metavar="B")
     explain = actions.add_parser("explain", help="how a model name is read, and its factor in every set")
     explain.add_argument("model", metavar="MODEL")
-    for action in (listed, show, explain):
+    licences = actions.add_parser("licences", help="the licence of every data file")
+    for action in (listed, show, explain, licences):
         action.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
 
 
@@ -89,8 +90,16 @@ def _explain(args: argparse.Namespace, tables: FactorTables) -> None:
     print(json.dumps(document, indent=1) if args.format == "json" else explain_text(document))
 
 
+def _licences(args: argparse.Namespace, _tables: FactorTables) -> None:
+    from otel_carbon.cli.columns import aligned
+    from otel_carbon.factors.licences import licences
+
+    found = licences()
+    print(json.dumps(found, indent=1) if args.format == "json" else aligned(list(found.items())))
+
+
 def _named(name: str, tables: FactorTables) -> FactorSet:
-    return tables.read_factor_set(Path(name)) if name.endswith(".toml") else tables.factor_set(name)
+    return tables.load(Path(name)) if name.endswith(".toml") else tables.factor_set(name)
 
 
 _ACTIONS: dict[str, Callable[[argparse.Namespace, FactorTables], None]] = {
@@ -99,4 +108,5 @@ _ACTIONS: dict[str, Callable[[argparse.Namespace, FactorTables], None]] = {
     "check": _check,
     "diff": _diff,
     "explain": _explain,
+    "licences": _licences,
 }

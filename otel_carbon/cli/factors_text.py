@@ -64,6 +64,7 @@ def diff_text(first: FactorSet, second: FactorSet) -> str:
             rows.append((name, "row", *(("has it", "-") if name in before else ("-", "has it"))))
         else:
             rows.extend((name, *change) for change in _changes(before[name], after[name]))
+    rows.extend(_set_changes(first, second))
     return aligned(rows) if len(rows) > 1 else f"{first.id} and {second.id}: no row differs"
 
 
@@ -116,6 +117,26 @@ def _changes(before: FactorRow, after: FactorRow) -> Iterator[tuple[str, str, st
         old_rate, new_rate = getattr(before.rates, key), getattr(after.rates, key)
         if old_rate != new_rate:
             yield key, _interval(old_rate), _interval(new_rate)
+
+
+def _set_changes(first: FactorSet, second: FactorSet) -> Iterator[tuple[str, ...]]:
+    """Yield what differs of the sets themselves and of the regions that they bring along."""
+    heads = [
+        {
+            "basis": each.basis.value,
+            "energy boundary": each.boundary.value,
+            "unmatched": each.fallback_id or "own classes",
+            "bounds at least x and /": f"{each.min_bounds_factor:g}",
+        }
+        | dict(each.parts)
+        for each in (first, second)
+    ]
+    yield from (("(set)", key, old, heads[1][key]) for key, old in heads[0].items() if old != heads[1][key])
+    before, after = ({region.name: region for region in each.regions} for each in (first, second))
+    for name in sorted(before.keys() | after.keys()):
+        old, new = (f"{found[name].g_per_kwh:g}" if name in found else "-" for found in (before, after))
+        if old != new:
+            yield f"region {name}", "g_per_kwh", old, new
 
 
 def _interval(value: Interval) -> str:

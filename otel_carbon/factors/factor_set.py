@@ -19,6 +19,7 @@ from otel_carbon.factors.keys import (
     TOP_KEYS,
     TOTAL_KEYS,
 )
+from otel_carbon.factors.plausible import check_plausible
 from otel_carbon.factors.rates import token_rates
 from otel_carbon.factors.rows import Basis, Boundary, FactorRow, FactorSet, RegionRow
 from otel_carbon.factors.scale import request_scale
@@ -82,7 +83,7 @@ class _Reader:
                 f"{where}: no energy and no carbon key; one of {', '.join(sorted(ENERGY_OR_CARBON_KEYS))}"
             )
         for key in TOTAL_KEYS & raw.keys():
-            number(where, key, raw[key])
+            check_plausible(where, key, number(where, key, raw[key]))
         request_scale(where, raw)
         confidence = _member(where, Confidence, _text(where, raw, "confidence"))
         per_token = self._head.get("basis") == Basis.PER_TOKEN
@@ -95,6 +96,7 @@ class _Reader:
         where = f"{self._file}, region {name!r}"
         _refuse_unknown(where, raw, REGION_KEYS)
         intensity = number(where, "g_per_kwh", raw.get("g_per_kwh"))
+        check_plausible(where, "g_per_kwh", intensity)
         return RegionRow(name, intensity, _texts(where, raw, "regions"), self.source_id(where, raw))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from otel_carbon.errors import FactorError
 from otel_carbon.factors.constants import Constants, times_divided
 from otel_carbon.factors.files import interval, number
+from otel_carbon.factors.plausible import check_plausible
 from otel_carbon.factors.rows import TokenRates
 from otel_carbon.model import Confidence, Interval
 
@@ -37,8 +38,11 @@ def token_rates(
         if value is None:
             return None
         if isinstance(value, dict):
-            return interval(where, key, value)
-        return times_divided(number(where, key, value), bounds_factor)
+            found = interval(where, key, value)
+        else:
+            found = times_divided(number(where, key, value), bounds_factor)
+        check_plausible(where, key, found.central)
+        return found
 
     uncached = given("input_wh_per_1m")
     output = given("output_wh_per_1m")

@@ -65,13 +65,25 @@ class FactorTables:
         self._sets[added.id] = added
         return added
 
-    def read_factor_set(self, path: Path) -> FactorSet:
-        """Read and check a factor-set file without making it selectable.
+    def load(self, path: Path) -> FactorSet:
+        """Read a factor-set file, also one that changes the figures of a shipped set, to look at it.
 
         Raises:
             FactorError: the file is not a valid factor set.
         """
         return load_factor_set(path, self.sources, self.constants)
+
+    def read_factor_set(self, path: Path) -> FactorSet:
+        """Read and check a factor-set file without making it selectable.
+
+        Raises:
+            FactorError: the file is not a valid factor set, or gives other figures under the id of a shipped one.
+        """
+        from otel_carbon.factors.fingerprint import refuse_changed_figures  # noqa: PLC0415 - only users' files need it
+
+        found = load_factor_set(path, self.sources, self.constants)
+        refuse_changed_figures(path, found.id)
+        return found
 
     @property
     def set_ids(self) -> tuple[str, ...]:
@@ -90,7 +102,7 @@ class FactorTables:
             path = self._files.get(set_id)
             if path is None:
                 raise ConfigError(f"factor_set: unknown factor set {set_id!r}; {did_you_mean(set_id, self.set_ids)}")
-            loaded = self._sets[set_id] = self.read_factor_set(path)
+            loaded = self._sets[set_id] = load_factor_set(path, self.sources, self.constants)
         return loaded
 
     def versions(self, name: str) -> tuple[FactorSet, ...]:
