@@ -163,12 +163,15 @@ def test_a_users_set_is_selectable_by_its_id(tmp_path: Path) -> None:
 
 def test_an_id_is_given_once(tmp_path: Path) -> None:
     tables = FactorTables()
+    tables.add_factor_set(_file(tmp_path, _SET))
 
-    with pytest.raises(
-        FactorError,
-        match=r"the figures are not those that 'otel-carbon-2026\.11' stands for; give the changed set an id of its own",
-    ):
-        tables.add_factor_set(_file(tmp_path, _SET.replace("acme-2026.1", "otel-carbon-2026.11")))
+    with pytest.raises(FactorError, match=r"the factor set id 'acme-2026\.1' is taken; a changed set needs a new id"):
+        tables.add_factor_set(_file(tmp_path, _SET.replace("high = 40 }", "high = 50 }")))
+
+
+def test_an_id_of_a_shipped_set_stands_for_its_figures(tmp_path: Path) -> None:
+    with pytest.raises(FactorError, match=r"the figures are not those that 'otel-carbon-2026\.11' stands for"):
+        FactorTables().add_factor_set(_file(tmp_path, _SET.replace("acme-2026.1", "otel-carbon-2026.11")))
 
 
 def test_an_unknown_set_is_refused_with_the_nearest_name() -> None:
