@@ -85,6 +85,30 @@ def test_opening_again_changes_nothing(ledger: Ledger) -> None:
     again.close()
 
 
+def test_the_files_of_a_new_ledger_are_for_their_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        opened = open_ledger(tmp_path / "ledger.db")
+    finally:
+        os.umask(before)
+    opened.record([sighting(1)])
+
+    assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {
+        "ledger.db": 0o600,
+        "ledger.db-wal": 0o600,
+        "ledger.db-shm": 0o600,
+    }
+    opened.close()
+
+
+def test_an_existing_ledger_keeps_the_rights_that_somebody_gave_it(ledger: Ledger) -> None:
+    ledger.path.chmod(0o640)
+
+    open_ledger(ledger.path).close()
+
+    assert ledger.path.stat().st_mode & 0o777 == 0o640
+
+
 def test_processes_that_begin_a_ledger_together_make_one(tmp_path: Path) -> None:
     code = "print(rows(open_ledger(Path(sys.argv[1])), 'SELECT value FROM meta'))"
 

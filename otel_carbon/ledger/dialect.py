@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from otel_carbon.errors import StorageError
@@ -13,6 +13,7 @@ from otel_carbon.errors import StorageError
 __all__ = ["connect", "connect_read_only", "damages", "immediate", "storage_error"]
 
 _BUSY_TIMEOUT_MS = 30_000
+_OWNER_ALONE = 0o600
 _SETTINGS = (
     f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}",
     "PRAGMA journal_mode = WAL",
@@ -25,13 +26,16 @@ _SETTINGS = (
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a ledger file for writing, created with its directory where it does not exist.
+    """Open a ledger file for writing, created with its directory where it does not exist, for its owner alone.
+
+    An existing file keeps the rights that somebody gave it.
 
     Raises:
         StorageError: the file or its directory cannot be used.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _create(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise storage_error(path, error) from error
@@ -102,3 +106,13 @@ def storage_error(path: Path, error: Exception) -> StorageError:
     else:
         fix = "check that the file and its directory exist and can be written"
     return StorageError(f"ledger {path}: {text}; {fix}")
+
+
+def _create(path: Path) -> None:
+    """Create the file for its owner alone; SQLite gives -wal and -shm the mode of the file.
+
+    One that exists is not even opened: closing it again would free the locks of all its connections in this process
+    (POSIX record locks, https://www.sqlite.org/howtocorrupt.html section 2.2).
+    """
+    with suppress(OSError):  # SQLite itself says what is wrong with a file that it cannot open
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ALONE))
