@@ -6,6 +6,7 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -181,8 +182,10 @@ def storage_error(path: Path, error: Exception) -> StorageError:
 
 
 def _opened(path: Path, *, fsync: bool) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite gives -wal and -shm the same mode
-    path.chmod(0o600)
+    # Only a new file: closing one that is open here already would free the locks of its connections (POSIX).
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    path.chmod(0o600)  # SQLite gives -wal and -shm the same mode
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         _prepare(db, path, fsync=fsync)
