@@ -191,7 +191,13 @@ def test_the_gateway_puts_the_hour_on_the_span_and_the_ledger_keeps_it(tmp_path:
     ledger.close()
 
     assert _lines(path) == [
-        ("IE", 301.0, "electricitymaps-yearly-via-co2js", 0, None),
+        (
+            "IE",
+            301.0,
+            "electricitymaps-yearly-via-co2js",
+            0,
+            "no hourly grid intensity was known when this was estimated: the average of a year is used",
+        ),
         (
             "IE",
             77.7,

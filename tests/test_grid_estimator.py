@@ -91,7 +91,7 @@ def test_the_bounds_of_an_hour_are_as_wide_as_those_of_a_year() -> None:
 def test_an_hour_that_is_not_known_leaves_the_year_and_says_so() -> None:
     found = footprint(Hours())
 
-    assert found.grid == YEARLY
+    assert found.grid == replace(YEARLY, quality="yearly")
     assert "no hourly grid intensity was known when this was estimated: the average of a year is used" in found.notes
 
 
@@ -129,7 +129,19 @@ def test_a_zone_of_the_users_is_asked_for() -> None:
 
 
 def test_a_call_without_a_time_gets_the_year() -> None:
-    assert footprint(Hours(reading(100.0)), replace(CALL, at_unix_nano=None)).grid == YEARLY
+    found = footprint(Hours(reading(100.0)), replace(CALL, at_unix_nano=None))
+
+    assert found.grid == replace(YEARLY, quality="yearly")
+
+
+def test_a_year_that_stood_in_for_an_hour_is_recorded_as_such() -> None:
+    found = footprint(Hours())
+    written = mark_attributes(found)
+    read = read_mark(written)
+
+    assert written["otel_carbon.grid.quality"] == "yearly"
+    assert read is not None
+    assert Estimator(FactorTables.bundled()).recompute(CALL, read) == found
 
 
 @pytest.mark.parametrize("quality", ["measured", "estimated", "carried_forward"])
@@ -215,4 +227,4 @@ def test_a_mark_whose_hour_is_no_time_is_read_as_one_of_a_year(start: object) ->
     read = read_mark(written)
 
     assert read is not None
-    assert read.grid == Grid("IE", 123.0, None)
+    assert read.grid == Grid("IE", 123.0, None, None, "measured")

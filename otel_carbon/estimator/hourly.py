@@ -16,16 +16,19 @@ __all__ = [
     "CARRIED_FORWARD",
     "ESTIMATED",
     "MEASURED",
+    "YEARLY",
     "Hour",
     "IntensitySource",
     "at_hour",
     "on_recorded_grid",
     "reading_of",
+    "without_hour",
 ]
 
 MEASURED = "measured"
 ESTIMATED = "estimated"
 CARRIED_FORWARD = "carried_forward"
+YEARLY = "yearly"
 
 _NO_HOUR = "no hourly grid intensity was known when this was estimated: the average of a year is used"
 
@@ -64,11 +67,16 @@ def at_hour(tables: FactorTables, location: Location, hour: Hour) -> Location:
     """Return a place with its grid as it was in an hour; without a figure the yearly one stays, and a note says so."""
     reading = hour.reading
     if reading is None:
-        return replace(location, notes=(*location.notes, _NO_HOUR))
+        return without_hour(location)
     measured = ESTIMATED if reading.is_estimated else MEASURED
     quality = measured if hour.covers else CARRIED_FORWARD
     grid = Grid(reading.zone, reading.g_per_kwh, reading.source_id, reading.start_unix_nano, quality)
     return on_recorded_grid(tables, location, grid)
+
+
+def without_hour(location: Location) -> Location:
+    """Return a place for which an hour was asked for and none was known: on its yearly figure, and saying so."""
+    return replace(location, grid=replace(location.grid, quality=YEARLY), notes=(*location.notes, _NO_HOUR))
 
 
 def on_recorded_grid(tables: FactorTables, location: Location, grid: Grid) -> Location:

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from otel_carbon.estimator.derivation import Derivation, Names, find_location, labelled, place_for, row_notes
-from otel_carbon.estimator.hourly import on_recorded_grid
+from otel_carbon.estimator.hourly import YEARLY, on_recorded_grid, without_hour
 from otel_carbon.estimator.place import at_zone
 from otel_carbon.estimator.settings import EstimatorSettings
 from otel_carbon.factors import Basis, FactorRow, FactorSet, FactorTables, GridFamily
@@ -42,6 +42,8 @@ def remembered(
     used, row = found
     model = _model(tables, names)
     location = _place(tables, settings, names, found, region=region, grid=grid)
+    if grid is not None and grid.quality == YEARLY:
+        location = without_hour(location)
     return Derivation(
         factor_set=used,
         row=row,

@@ -69,7 +69,9 @@ class Grid:
     period_start_unix_nano: int | None = None
     """Start of the hour or half-hour that the intensity is the average of; None for the average of a year."""
     quality: str | None = None
-    """Of such an hour: measured, estimated (by its source), or carried_forward (from an hour before the call's)."""
+    """Where hours are asked for: measured, estimated (by the source), carried_forward (from a period before that of the
+    call), or yearly (no hour was known). None where only yearly figures are used.
+    """
 
 
 @dataclass(frozen=True, slots=True)

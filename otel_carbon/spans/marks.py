@@ -123,7 +123,8 @@ def _add_origin(mark: dict[str, str | float], footprint: Footprint) -> None:
     if grid.period_start_unix_nano is not None:
         mark[OTEL_CARBON_GRID_SOURCE] = grid.source or ""
         mark[OTEL_CARBON_GRID_PERIOD_START] = _utc_text(grid.period_start_unix_nano)
-        mark[OTEL_CARBON_GRID_QUALITY] = grid.quality or ""
+    if grid.quality is not None:
+        mark[OTEL_CARBON_GRID_QUALITY] = grid.quality
     mark[OTEL_CARBON_REGION_SOURCE] = region.source
     mark[OTEL_CARBON_FACTOR_SET] = factor.set
     mark[OTEL_CARBON_FACTOR_ID] = factor.id
@@ -178,9 +179,10 @@ def _grid(attributes: Mapping[str, Any]) -> Grid | None:
     if zone is None and intensity is None:
         return None
     source, period_start_unix_nano = text(attributes.get(OTEL_CARBON_GRID_SOURCE)), _period_start(attributes)
+    quality = text(attributes.get(OTEL_CARBON_GRID_QUALITY))
     if source is None or period_start_unix_nano is None:
-        return Grid(zone, intensity, None)
-    return Grid(zone, intensity, source, period_start_unix_nano, text(attributes.get(OTEL_CARBON_GRID_QUALITY)))
+        return Grid(zone, intensity, None, None, quality)
+    return Grid(zone, intensity, source, period_start_unix_nano, quality)
 
 
 @lru_cache(maxsize=1024)
