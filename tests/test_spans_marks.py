@@ -136,6 +136,16 @@ def test_a_claim_that_cannot_be_real_is_left_out(unreal: Any) -> None:
     assert mark == Mark(Status.ESTIMATED)
 
 
+@pytest.mark.parametrize("intensity_g_per_kwh", [10_001.0, 1.7e308])
+def test_an_intensity_that_no_grid_has_is_left_out_and_the_zone_stays(intensity_g_per_kwh: float) -> None:
+    claimed = {"otel_carbon.grid.zone": "FR", "otel_carbon.grid.intensity_g_per_kwh": intensity_g_per_kwh}
+
+    mark = read_mark({"otel_carbon.status": "estimated", **claimed})
+
+    assert mark is not None
+    assert mark.grid == Grid(zone="FR", intensity_g_per_kwh=None, source=None)
+
+
 def test_a_claimed_bound_that_is_missing_or_out_of_order_is_the_central_value() -> None:
     mark = read_mark(
         {

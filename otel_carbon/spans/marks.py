@@ -62,6 +62,7 @@ MARK_KEYS = frozenset(
 )
 """Every attribute that a mark consists of."""
 
+_MOST_INTENSITY_G_PER_KWH = 10_000.0  # five times the dirtiest grid on record: more would only spoil every sum
 _FIRST_YEAR, _LAST_YEAR = 1971, 2261  # what nanoseconds since 1970 can say in 64 bits
 _ESTIMATED = Status.ESTIMATED.value
 _STATUSES = {status.value: status for status in Status}
@@ -175,7 +176,7 @@ def _region(attributes: Mapping[str, Any]) -> Region | None:
 
 def _grid(attributes: Mapping[str, Any]) -> Grid | None:
     zone = text(attributes.get(OTEL_CARBON_GRID_ZONE))
-    intensity = _quantity(attributes.get(OTEL_CARBON_GRID_INTENSITY_G_PER_KWH))
+    intensity = _intensity(attributes)
     if zone is None and intensity is None:
         return None
     source, period_start_unix_nano = text(attributes.get(OTEL_CARBON_GRID_SOURCE)), _period_start(attributes)
@@ -183,6 +184,11 @@ def _grid(attributes: Mapping[str, Any]) -> Grid | None:
     if source is None or period_start_unix_nano is None:
         return Grid(zone, intensity, None, None, quality)
     return Grid(zone, intensity, source, period_start_unix_nano, quality)
+
+
+def _intensity(attributes: Mapping[str, Any]) -> float | None:
+    intensity = _quantity(attributes.get(OTEL_CARBON_GRID_INTENSITY_G_PER_KWH))
+    return intensity if intensity is not None and intensity <= _MOST_INTENSITY_G_PER_KWH else None
 
 
 @lru_cache(maxsize=1024)
