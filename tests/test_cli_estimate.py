@@ -260,6 +260,9 @@ def test_a_comparison_as_json_begins_with_the_set_that_was_asked_for(capsys: pyt
     assert documents[0]["estimate"]["abiotic_depletion_kgsbeq"]["central"] == pytest.approx(0.16e-6)
     assert by_set["seed-carbon-llm-2025"]["ratio_to_first"] == pytest.approx(1.0)
     assert by_set["seed-carbon-llm-2025"]["estimate"]["energy_wh"] is None
+    assert by_set["seed-carbon-llm-2025"]["estimate"]["sci"] is None
+    default = by_set["otel-carbon-2026.11"]["estimate"]
+    assert default["sci"]["per_call_grams"] == default["co2e_grams"]
 
 
 def test_a_comparison_is_of_one_call(tmp_path: Path) -> None:

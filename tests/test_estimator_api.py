@@ -22,7 +22,7 @@ def test_an_estimate_is_plain_data_in_full_precision() -> None:
     assert list(document) == [
         *("status", "model", "energy_wh", "it_energy_wh", "co2e_grams", "co2e_operational_grams"),
         *("co2e_embodied_grams", "water_liters", "primary_energy_mj", "abiotic_depletion_kgsbeq"),
-        *("factor", "confidence", "region", "grid", "equivalents", "notes"),
+        *("factor", "confidence", "region", "grid", "sci", "equivalents", "notes"),
     ]
     assert document["status"] == "estimated"
     assert document["model"] == "gpt-4o"

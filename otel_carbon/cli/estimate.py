@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name.replace('_', '-')}", metavar=metavar, help=text)
     parser.add_argument("--file", metavar="CSV", type=Path, help="estimate every row; columns are named as the options")
     parser.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
+    parser.add_argument("--equivalents", choices=["epa", "seed"], default="epa", help="what grams are compared with")
     parser.add_argument("--explain", action="store_true", help="show the working, line by line, with sources")
     parser.add_argument(
         "--compare", action="store_true", help="show the call under every factor set, and why they differ"
@@ -99,7 +100,7 @@ def _of_options(args: argparse.Namespace) -> Estimate:
     from otel_carbon.estimator.api import estimate_arguments
 
     with _naming_the_option():
-        return estimate_arguments(_arguments(args))
+        return estimate_arguments(_arguments(args), args.equivalents)
 
 
 def _arguments(args: argparse.Namespace) -> Arguments:
@@ -126,7 +127,7 @@ def _of_file(args: argparse.Namespace) -> Iterator[Estimate]:
     defaults = {name: getattr(args, name) for name in _OPTIONS}
     for line, row in _rows(args.file, with_model=args.model is not None):
         try:
-            yield estimate_arguments(read_arguments(defaults | row))
+            yield estimate_arguments(read_arguments(defaults | row), args.equivalents)
         except ConfigError as error:
             name, _, problem = str(error).partition(": ")
             raise ConfigError(f"{args.file}, line {line}, column {name}: {problem}") from error

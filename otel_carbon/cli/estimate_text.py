@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from otel_carbon.cli.columns import aligned, scaled, significant
@@ -24,6 +24,7 @@ _G_PER_KG: Final = 1000.0
 _J_PER_MJ: Final = 1e6
 _LIKE = (
     ("car_km", "km by petrol car"),
+    ("car_mile", "miles by car"),
     ("phone_charge", "phone charges"),
     ("tree_month", "months of a young tree's growth"),
 )
@@ -34,13 +35,12 @@ def estimate_text(estimate: Estimate, *, explain: bool) -> str:
     outcome = estimate.outcome
     if isinstance(outcome, NotEstimated):
         return f"not estimated ({outcome.status.value}): {outcome.reason}"
-    like = ", ".join(f"{significant(estimate.equivalents[key], 2)} {words}" for key, words in _LIKE)
     facts = [
         ("factor", f"{outcome.factor.id} of {outcome.factor.set}, by {outcome.factor.match}"),
         ("confidence", f"{outcome.confidence.value}: {_CONFIDENCE[outcome.confidence]}"),
         ("region", _region(outcome, ", by {}")),
         ("grid", _grid(outcome)),
-        ("as much as", like),
+        ("as much as", _like(estimate.equivalents)),
         *(("note", note) for note in outcome.notes),
     ]
     parts = [outcome.model or "(no model name)", "", _quantities(outcome), "", aligned(facts)]
@@ -79,6 +79,13 @@ def _quantities(outcome: Footprint) -> str:
     if outcome.abiotic_depletion_kgsbeq is not None:
         rows.append(("abiotic depletion", *cells(outcome.abiotic_depletion_kgsbeq.scaled(_G_PER_KG), "g Sb eq")))
     return aligned(rows, right=(1,))
+
+
+def _like(equivalents: Mapping[str, float]) -> str:
+    known = {key: words for key, words in _LIKE if key in equivalents}
+    if "car_km" in known:
+        known.pop("car_mile", None)
+    return ", ".join(f"{significant(equivalents[key], 2)} {words}" for key, words in known.items())
 
 
 def _region(outcome: Footprint, by: str) -> str:

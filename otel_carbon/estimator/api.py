@@ -12,6 +12,7 @@ from otel_carbon.estimator.arguments import Arguments, read_arguments, usage_of
 from otel_carbon.estimator.document import outcome_document
 from otel_carbon.estimator.estimator import Estimator
 from otel_carbon.estimator.explain import Step, explain
+from otel_carbon.estimator.sci import Sci, sci_of_call
 from otel_carbon.estimator.settings import DEFAULT_FACTOR_SET, EstimatorSettings
 from otel_carbon.factors import FactorTables
 from otel_carbon.factors.equivalents import DEFAULT_EQUIVALENTS, equivalents_of
@@ -19,7 +20,10 @@ from otel_carbon.factors.places import knows_region
 from otel_carbon.factors.suggest import did_you_mean
 from otel_carbon.model import Call, Footprint, Outcome
 
-__all__ = ["Estimate", "estimate", "estimate_arguments", "prepared"]
+__all__ = ["EQUIVALENTS", "Estimate", "estimate", "estimate_arguments", "prepared"]
+
+EQUIVALENTS: Mapping[str, str] = {"epa": DEFAULT_EQUIVALENTS, "seed": "seed"}
+"""Sets of equivalents by the name that a user gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,14 @@ class Estimate:
     """The name as it was given."""
     outcome: Outcome
     equivalents: Mapping[str, float]
-    """How many units of each thing the central gCO2e equal (EPA 2026); empty where nothing was estimated."""
+    """How many units of each thing the central gCO2e equal; empty where nothing was estimated."""
     working: tuple[Step, ...]
+    sci: Sci | None = None
+    """Software Carbon Intensity; None where the factor set does not give its terms."""
 
     def to_dict(self) -> dict[str, object]:
         """Return the estimate as plain data, the same as `otel-carbon estimate --format json` prints."""
-        return outcome_document(self.outcome, self.equivalents)
+        return outcome_document(self.outcome, self.equivalents, self.sci)
 
 
 def estimate(
@@ -54,6 +60,7 @@ def estimate(
     pue: float | None = None,
     latency_s: float | None = None,
     at: datetime | str | None = None,
+    equivalents: str = "epa",
 ) -> Estimate:
     """Return energy, gCO2e and water of one call with low, central and high, and how they came about.
 
@@ -73,6 +80,8 @@ def estimate(
         pue: facility energy over IT energy, where you know it.
         latency_s: duration of the call; only parametric factor sets (ecologits) use it.
         at: when the call was made; chooses the version of the factor set. A time without a zone is UTC.
+        equivalents: what the grams are compared with: epa (US EPA, August 2026) or seed (400 g per mile by car, 1,750 g
+            per month of a tree, 8.22 g per phone charge).
 
     Raises:
         ConfigError: an argument cannot be used; the message is `name: what is wrong and the fix`.
@@ -95,22 +104,26 @@ def estimate(
                 "latency_s": latency_s,
                 "at": at,
             }
-        )
+        ),
+        equivalents,
     )
 
 
-def estimate_arguments(arguments: Arguments) -> Estimate:
+def estimate_arguments(arguments: Arguments, equivalents: str = "epa") -> Estimate:
     """Return the estimate of one call by its arguments.
 
     Raises:
-        ConfigError: the model is missing, or a region, zone or factor set is not known.
+        ConfigError: the model is missing, or a region, zone, factor set or set of equivalents is not known.
     """
+    if equivalents not in EQUIVALENTS:
+        raise ConfigError(f"equivalents: must be one of {', '.join(EQUIVALENTS)}, not {equivalents!r}")
     estimator, call = prepared(arguments)
     outcome = estimator.estimate(call)
     if not isinstance(outcome, Footprint) or outcome.co2e_grams is None:
         return Estimate(call.model or "", outcome, {}, ())
-    equivalents = equivalents_of(outcome.co2e_grams.central, estimator.tables.equivalents[DEFAULT_EQUIVALENTS])
-    return Estimate(call.model or "", outcome, equivalents, explain(estimator, call, outcome))
+    things = equivalents_of(outcome.co2e_grams.central, estimator.tables.equivalents[EQUIVALENTS[equivalents]])
+    sci = None if call.usage is None else sci_of_call(outcome, call.usage)
+    return Estimate(call.model or "", outcome, things, explain(estimator, call, outcome), sci)
 
 
 def prepared(arguments: Arguments) -> tuple[Estimator, Call]:

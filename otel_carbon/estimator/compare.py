@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from otel_carbon.estimator.api import prepared
 from otel_carbon.estimator.arguments import Arguments
 from otel_carbon.estimator.document import outcome_document
+from otel_carbon.estimator.estimator import Estimator
+from otel_carbon.estimator.sci import Sci, sci_of_call
 from otel_carbon.factors import Basis, Boundary, FactorSet
-from otel_carbon.model import Footprint, NotEstimated, Outcome
+from otel_carbon.model import Call, Footprint, NotEstimated, Outcome
 
 __all__ = ["Comparison", "compare", "comparison_document"]
 
@@ -41,6 +43,7 @@ class Comparison:
     outcome: Outcome
     ratio: float | None
     why: str
+    sci: Sci | None
 
 
 def compare(arguments: Arguments) -> tuple[Comparison, ...]:
@@ -53,14 +56,7 @@ def compare(arguments: Arguments) -> tuple[Comparison, ...]:
     asked = estimator.settings.factor_set
     ids = [asked, *(set_id for set_id in estimator.tables.set_ids if set_id != asked)]
     reference = estimator.estimate(call)
-    outcomes = [(set_id, estimator.of_set(set_id).estimate(call)) for set_id in ids]
-    tables = estimator.tables
-    return tuple(
-        Comparison(
-            tables.versions(set_id)[-1], outcome, _ratio(outcome, reference), _why(tables.versions(set_id)[-1], outcome)
-        )
-        for set_id, outcome in outcomes
-    )
+    return tuple(_under(estimator.of_set(set_id), call, reference) for set_id in ids)
 
 
 def comparison_document(comparison: Comparison) -> dict[str, object]:
@@ -74,8 +70,17 @@ def comparison_document(comparison: Comparison) -> dict[str, object]:
         "ratio_to_first": comparison.ratio,
         "why": comparison.why,
         "warning": factor_set.warning,
-        "estimate": outcome_document(comparison.outcome),
+        "estimate": outcome_document(comparison.outcome, sci=comparison.sci),
     }
+
+
+def _under(estimator: Estimator, call: Call, reference: Outcome) -> Comparison:
+    factor_set = estimator.tables.versions(estimator.settings.factor_set)[-1]
+    outcome = estimator.estimate(call)
+    sci = None
+    if isinstance(outcome, Footprint) and call.usage is not None:
+        sci = sci_of_call(outcome, call.usage)
+    return Comparison(factor_set, outcome, _ratio(outcome, reference), _why(factor_set, outcome), sci)
 
 
 def _ratio(outcome: Outcome, reference: Outcome) -> float | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from otel_carbon.estimator.sci import Sci
 from otel_carbon.model import Interval, NotEstimated, Outcome
 
 __all__ = ["interval_document", "outcome_document"]
 
 
-def outcome_document(outcome: Outcome, equivalents: Mapping[str, float] | None = None) -> dict[str, object]:
+def outcome_document(
+    outcome: Outcome, equivalents: Mapping[str, float] | None = None, sci: Sci | None = None
+) -> dict[str, object]:
     """Return an outcome as a tree of dicts, lists, texts and numbers."""
     if isinstance(outcome, NotEstimated):
         return {"status": outcome.status.value, "reason": outcome.reason}
@@ -32,6 +35,7 @@ def outcome_document(outcome: Outcome, equivalents: Mapping[str, float] | None =
             "intensity_g_per_kwh": outcome.grid.intensity_g_per_kwh,
             "source": outcome.grid.source,
         },
+        "sci": None if sci is None else _sci_document(sci),
         "equivalents": dict(equivalents or {}),
         "notes": list(outcome.notes),
     }
@@ -42,3 +46,10 @@ def interval_document(interval: Interval | None) -> dict[str, float] | None:
     if interval is None:
         return None
     return {"low": interval.low, "central": interval.central, "high": interval.high}
+
+
+def _sci_document(sci: Sci) -> dict[str, object]:
+    return {
+        "per_call_grams": interval_document(sci.per_call_g),
+        "per_1k_tokens_grams": interval_document(sci.per_1k_tokens_g),
+    }
