@@ -11,6 +11,7 @@ __all__ = ["Demand", "spans"]
 _MOST = 20_000
 _RECENT_WAIT_S = 300.0  # an hour is published some minutes after it began
 _OLD_WAIT_S = 21_600.0
+_PLACE_WAIT_S = 3600.0
 _OLD_S = 86_400.0
 
 _Period = tuple[str, int]
@@ -62,6 +63,13 @@ class Demand:
             for period in missing:
                 age_s = now_unix_s - (period + 1) * self._period_s
                 self._put_off((place, period), _OLD_WAIT_S if age_s > _OLD_S else _RECENT_WAIT_S)
+
+    def refused(self, place: str, periods: Iterable[int]) -> None:
+        """Note that a source has nothing for a place."""
+        with self._changing:
+            for period in periods:
+                self._wanted.pop((place, period), None)
+                self._put_off((place, period), _PLACE_WAIT_S)
 
     def _put_off(self, key: _Period, wait_s: float) -> None:
         if len(self._not_before_s) >= _MOST:

@@ -44,7 +44,7 @@ def get_json(url: str, headers: Mapping[str, str], timeout_s: float) -> Any:
     except HTTPError as error:
         with error:
             raise _refusal(error) from None
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: a host that no name can be
         raise GridSourceError(f"no answer: {getattr(error, 'reason', None) or error!r}") from None
     try:
         return json.loads(body)

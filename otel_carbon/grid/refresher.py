@@ -135,7 +135,7 @@ class GridRefresher:
             found = self._provider.fetch(place, periods[0] * period_s, (periods[-1] + 1) * period_s)
         except GridPlaceError as error:
             self._warn(place, f"{self.source_id} has nothing for {place}: {error}")
-            self._demand.answered(place, periods, periods, now_unix_s)
+            self._demand.refused(place, periods)
             return ()
         except GridSourceError as error:
             self._rest(error)
