@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ledger_cases import EIGHT_O_CLOCK, SECOND
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
@@ -129,6 +133,51 @@ def test_a_span_that_an_earlier_stage_marked_is_recorded_with_its_claim(
     provider.force_flush()
 
     assert rows(tmp_path / "ledger.db") == [("estimated", 1200, 345)]
+
+
+def test_metrics_net_of_reversals_are_those_of_the_ledger(tmp_path: Path) -> None:
+    answered = {**CHAT, "gen_ai.response.id": "chatcmpl-1"}
+    readers: list[InMemoryMetricReader] = []
+    for service, scope, started_s in (("worker", "langchain", 0), ("api", "openai", 1), ("api", "openai", 20)):
+        resource = Resource.create({"service.name": service})
+        provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        ledger = tmp_path / "ledger.db"
+        readers.append(InMemoryMetricReader())
+        meters = MeterProvider(metric_readers=readers[-1:], shutdown_on_exit=False)
+        provider.add_span_processor(CarbonSpanProcessor(ledger=ledger, meter_provider=meters))
+        began = EIGHT_O_CLOCK + started_s * SECOND
+        provider.get_tracer(scope).start_span("chat", attributes=answered, start_time=began).end(began + 5 * SECOND)
+        provider.shutdown()
+
+    assert rows(tmp_path / "ledger.db", "SELECT service FROM calls ORDER BY seq") == [("api",), ("api",)]
+    ((grams,),) = rows(tmp_path / "ledger.db", "SELECT SUM(co2e_grams_central) FROM calls")
+    counted, reversed_ = (
+        sum(sums(reader).get(f"otel_carbon.co2e{end}", 0.0) for reader in readers) for end in ("", ".reversed")
+    )
+    assert counted == pytest.approx(1.5 * grams, rel=1e-12)
+    assert counted - reversed_ == pytest.approx(grams, rel=1e-12)
+
+
+def test_what_the_process_itself_found_to_be_a_duplicate_is_not_taken_back(tmp_path: Path) -> None:
+    answered = {**CHAT, "gen_ai.response.id": "chatcmpl-1"}
+    reader = InMemoryMetricReader()
+    meters = MeterProvider(metric_readers=[reader], shutdown_on_exit=False)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(CarbonSpanProcessor(ledger=tmp_path / "ledger.db", meter_provider=meters))
+    with provider.get_tracer("langchain").start_as_current_span("chat", attributes=answered):
+        call(provider, answered)
+    provider.shutdown()
+
+    ((calls, grams),) = rows(tmp_path / "ledger.db", "SELECT SUM(calls), SUM(co2e_grams_central) FROM lines")
+    assert (calls, sums(reader)["otel_carbon.co2e"]) == (1.0, pytest.approx(grams, rel=1e-12))
+    assert sums(reader).get("otel_carbon.co2e.reversed", 0.0) == 0.0
+
+
+def sums(reader: InMemoryMetricReader) -> dict[str, float]:
+    data = reader.get_metrics_data()
+    assert data is not None
+    metrics = data.resource_metrics[0].scope_metrics[0].metrics
+    return {metric.name: sum(point.value for point in metric.data.data_points) for metric in metrics}
 
 
 FORKING = """

@@ -6,6 +6,7 @@ import atexit
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from otel_carbon.errors import StorageError
@@ -14,6 +15,7 @@ from otel_carbon.ledger.book import Ledger
 from otel_carbon.ledger.extra import require_ledger_extra
 from otel_carbon.ledger.forks import abandon, watch_forks
 from otel_carbon.ledger.paths import ledger_path
+from otel_carbon.ledger.recorded import Reversal
 from otel_carbon.model import Sighting
 
 __all__ = ["LedgerWriter"]
@@ -32,6 +34,8 @@ class LedgerWriter:
     the application. Several processes may write to one file. After a fork the child begins with an empty queue, a
     thread and a connection of its own; what was pending stays the parent's.
 
+    `on_reversal` is called from that thread with what counters must take back, once it is in the ledger.
+
     Raises:
         ConfigError: the path is a URL of another kind of database.
         MissingExtraError: sqlite-utils is not installed.
@@ -46,6 +50,7 @@ class LedgerWriter:
         batch_size: int = 256,
         interval_s: float = 0.5,
         queue_size: int = 16_384,
+        on_reversal: Callable[[Reversal], None] | None = None,
     ) -> None:
         require_ledger_extra("the in-app ledger")
         self.path = ledger_path(path)
@@ -54,6 +59,7 @@ class LedgerWriter:
         self._batch_size = batch_size
         self._interval_s = interval_s
         self._queue_size = queue_size
+        self._on_reversal = on_reversal
         self.recorded = 0
         """Sightings that are in the ledger."""
         self.dropped = 0
@@ -179,7 +185,7 @@ class LedgerWriter:
             with self._in_sqlite:
                 if self._ledger is None:
                     self._ledger = Ledger.open(self.path, estimator=self._estimator)
-                self._ledger.record(batch, source=self._source)
+                recorded = self._ledger.record(batch, source=self._source)
         except StorageError as error:
             self._complain("%s; trying again", error)
             return False
@@ -188,6 +194,9 @@ class LedgerWriter:
             return True
         self.recorded += len(batch)
         self._complained = False
+        if self._on_reversal is not None:
+            for reversal in recorded.reversals:
+                self._on_reversal(reversal)
         return True
 
     def _drop(self, count: int, reason: str) -> None:

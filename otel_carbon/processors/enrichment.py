@@ -21,6 +21,7 @@ from otel_carbon.spans import SpanReader, mark_attributes, read_mark
 __all__ = ["Enrichment", "SightingWriter"]
 
 _DUPLICATE = NotEstimated(Status.DUPLICATE, "another span of this process counted the same answer")
+_DUPLICATE_MARK = Mark(Status.DUPLICATE)
 
 
 class SightingWriter(Protocol):
@@ -58,7 +59,7 @@ class Enrichment:
         self._estimator = estimator or Estimator(FactorTables.bundled())
         self._reader = reader or SpanReader.bundled()
         self._meter = CarbonMeter(meter_provider, histogram=metrics == "histogram") if metrics else None
-        self._ledger = _writer(ledger, self._estimator)
+        self._ledger = _writer(ledger, self._estimator, self._meter)
         self._every_call_seen = every_call_seen
         self._answered = AnsweredCalls()
         self.markers = self._reader.markers
@@ -81,6 +82,8 @@ class Enrichment:
             written = mark_attributes(outcome)
             if self._estimator.hourly is not None and isinstance(outcome, Footprint):
                 own = read_mark(written)  # the hour that is on the span, not one that is known when the ledger writes
+            elif outcome is _DUPLICATE:
+                own = _DUPLICATE_MARK  # it is not counted here, so the ledger has nothing to take back
             written.update(baggage_attributes(values))
             write_attributes(span, written)
             if self._meter is not None:
@@ -112,9 +115,15 @@ class Enrichment:
         return outcome
 
 
-def _writer(ledger: str | Path | SightingWriter | None, estimator: Estimator) -> SightingWriter | None:
+def _writer(
+    ledger: str | Path | SightingWriter | None, estimator: Estimator, meter: CarbonMeter | None
+) -> SightingWriter | None:
     if not isinstance(ledger, str | Path):
         return ledger
     from otel_carbon.ledger.writer import LedgerWriter  # noqa: PLC0415 - loads SQLite, which few applications need
 
-    return LedgerWriter(ledger, estimator)
+    if meter is None:
+        return LedgerWriter(ledger, estimator)
+    return LedgerWriter(
+        ledger, estimator, on_reversal=lambda taken: meter.take_back(taken.attributes, taken.co2e_grams)
+    )

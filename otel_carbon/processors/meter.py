@@ -21,6 +21,7 @@ from otel_carbon.semconv.carbon import (
     METRIC_OTEL_CARBON_CO2E,
     METRIC_OTEL_CARBON_CO2E_HIGH,
     METRIC_OTEL_CARBON_CO2E_LOW,
+    METRIC_OTEL_CARBON_CO2E_REVERSED,
     METRIC_OTEL_CARBON_ENERGY,
     METRIC_OTEL_CARBON_ENERGY_HIGH,
     METRIC_OTEL_CARBON_ENERGY_LOW,
@@ -40,6 +41,7 @@ _OBSERVED = (
     METRIC_OTEL_CARBON_ENERGY_LOW,
     METRIC_OTEL_CARBON_ENERGY_HIGH,
     METRIC_OTEL_CARBON_TOKENS,
+    METRIC_OTEL_CARBON_CO2E_REVERSED,
 )
 """Counters that are read when a reader collects. The first one's callback takes the snapshot for all of them."""
 
@@ -67,6 +69,11 @@ class CarbonMeter:
         instruments = self._instruments or self._bind()
         if instruments is not None:
             instruments.record(call, outcome, span_context, adjusted_count)
+
+    def take_back(self, attributes: AttributeSet, co2e_grams: float) -> None:
+        """Count emissions, in g, that were counted and that the ledger does not count."""
+        if self._instruments is not None:
+            self._instruments.take_back(attributes, co2e_grams)
 
     def _bind(self) -> _Instruments | None:
         provider = self._meter_provider or metrics.get_meter_provider()
@@ -110,6 +117,9 @@ class _Instruments:
         if self._operation_co2e is not None:
             attributes = _exported(measurement_attributes(call, outcome))
             self._operation_co2e.record(co2e_grams, attributes, _context_of(span_context))
+
+    def take_back(self, attributes: AttributeSet, co2e_grams: float) -> None:
+        self._tally.add_reversed(attributes, co2e_grams)
 
     def reset(self) -> None:
         """Begin at zero in a child process: what was counted before the fork is the parent's to export."""
