@@ -394,6 +394,16 @@ def test_a_process_that_is_killed_while_it_writes_leaves_a_whole_file(tmp_path: 
         assert ("IE", hour("IE", TEN_S)) in ReadingCache(path, "test-hourly").load()
 
 
+def test_what_a_killed_process_left_is_swept_and_what_another_is_writing_is_not(tmp_path: Path) -> None:
+    left, current = tmp_path / "hours.json.7-7.tmp", tmp_path / "hours.json.8-8.tmp"
+    for path in (left, current):
+        path.write_text("{")
+    os.utime(left, (0, 0))
+    ReadingCache(tmp_path / "hours.json", "test-hourly").save([("IE", hour("IE", TEN_S))])
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hours.json", "hours.json.8-8.tmp"]
+
+
 # ---- against a server ------------------------------------------------------------------------------------------------
 
 

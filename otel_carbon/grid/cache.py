@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 _SCHEMA = 1
 _MOST_READINGS = 50_000
 _MOST_CHARACTERS = 64 << 20
+_LEFT_BEHIND_S = 3600.0
 
 _Key = tuple[str, int]
 
@@ -82,10 +84,18 @@ class ReadingCache:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self._path)
+            self._sweep()
         except OSError:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
+
+    def _sweep(self) -> None:
+        """Remove what processes left that were killed while they wrote."""
+        for left in self._path.parent.glob(f"{self._path.name}.*.tmp"):
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > _LEFT_BEHIND_S:
+                    left.unlink()
 
     def _reading(self, row: list[Any]) -> GridReading:
         zone, g_per_kwh, start_unix_s, end_unix_s, is_estimated, fetched_unix_s = row
