@@ -230,6 +230,15 @@ def test_wrong_wiring_is_named_with_its_path(pipelines: str, problems: list[str]
     [
         ("receivers: {inlet: {a: 1, a: 2}}", "line 1, column 27: the key 'a' stands twice"),
         ("receivers: [", "line 1, column 13: expected the node content, but found '<stream end>'"),
+        (
+            "receivers: {inlet: {at: ${env:HERE}}}",
+            (
+                "line 1, column 26: expected ',' or '}', but got '{'"
+                "; quote a reference inside of { } or [ ], as '${env:NAME}'"
+            ),
+        ),
+        ("receivers: " + "[" * 5000, "is nested too deep"),
+        ("receivers: &again {inlet: *again}", "line 1, column 12: found unconstructable recursive node"),
         ("just text", "must be a map with receivers, processors, exporters, connectors and service"),
         ("", "must be a map with receivers, processors, exporters, connectors and service"),
     ],
@@ -309,7 +318,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"missing\.yaml: cannot be read: .*No such file"):
         read_config(tmp_path / "missing.yaml", {}, CATALOGUE)
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match=r"binary\.yaml: cannot be read: 'utf-8'"):
+    with pytest.raises(ConfigError, match=r"binary\.yaml: is not UTF-8 text"):
         read_config(tmp_path / "binary.yaml", {}, CATALOGUE)
 
 

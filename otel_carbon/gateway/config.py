@@ -56,8 +56,10 @@ def read_config(
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text; write the config in UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     return parse_config(text, environ, catalogue, source=str(path), overrides=overrides)
 
 
@@ -74,12 +76,14 @@ def parse_config(
     Raises:
         ConfigError: it is wrong; the message holds every problem with its YAML path, after `source`.
     """
+    problems = Problems()
     try:
-        raw = load_yaml(text)
+        raw = substitute(load_yaml(text), environ, "", problems)
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from error
-    problems = Problems()
-    config = _Reader(catalogue, problems).read(overridden(substitute(raw, environ, "", problems), overrides))
+    except RecursionError as error:
+        raise ConfigError(f"{source}: is nested too deep") from error
+    config = _Reader(catalogue, problems).read(overridden(raw, overrides))
     problems.raise_if_any(source)
     assert config is not None
     return config

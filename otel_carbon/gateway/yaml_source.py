@@ -15,6 +15,7 @@ __all__ = ["Substituted", "load_yaml", "substitute"]
 
 _REFERENCE = re.compile(r"\$(?:\$|\{([^}]*)\})")
 _ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_QUOTE = "; quote a reference inside of { } or [ ], as '${env:NAME}'"
 
 
 class Substituted(str):
@@ -34,7 +35,8 @@ def load_yaml(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ConfigError(f"{where}{error.problem or error.context}") from error
+        hint = _QUOTE if mark and text[: mark.index + 1].endswith("${") else ""
+        raise ConfigError(f"{where}{error.problem or error.context}{hint}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"not YAML: {error}") from error
 
