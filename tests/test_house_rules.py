@@ -111,8 +111,9 @@ def _plain(value: Any) -> Any:
 
 _QUANTITY = re.compile(r"(^|_)(energy|co2e?|intensity|mass|duration|latency|timeout|interval|water)(_|$)")
 _UNIT = re.compile(
-    r"_(wh|kwh|joules|j|g|grams|kg|g_per_kwh|g_per_kwh_it|l_per_kwh|ml|liters|l|s|ms|ns|unix_nano|per_1m|ratio)"
+    r"_(wh|kwh|mj|joules|j|g|grams|kg|g_per_kwh|g_per_kwh_it|l_per_kwh|ml|liters|l|s|ms|ns|unix_nano|per_1m|ratio)"
     r"(_(low|central|high|sum|reversed|total))?$"
+    r"|_(alpha|beta|gamma)(_wh)?$"  # coefficients of a published regression, under their published names
 )
 
 
