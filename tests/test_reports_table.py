@@ -50,6 +50,17 @@ def test_no_line_of_a_table_is_wider_than_asked_for(ledger: Ledger, width: int) 
     assert "claude-sonnet-4-5" in text
 
 
+def test_a_name_from_outside_takes_no_more_room_than_it_needs(tmp_path: Path) -> None:
+    opened = open_ledger(tmp_path / "ledger.db")
+    opened.record([sighting(1, model="q" * 500), sighting(2, model="gpt-4o")])
+
+    lines = report_text(summarise(opened), "ledger.db", width=100).splitlines()
+    opened.close()
+
+    assert any("q..." in line for line in lines)
+    assert sum(line.count("q") for line in lines) == 45
+
+
 def test_a_wide_terminal_shows_energy_as_well(ledger: Ledger) -> None:
     header = next(line for line in report_text(summarise(ledger), "l", 120).splitlines() if line.startswith("provider"))
 

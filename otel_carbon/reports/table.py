@@ -23,6 +23,7 @@ _WIDTH_OF_FILES = 100
 _WITH_TOKENS, _WITH_ENERGY = 100, 118  # characters from which a table has room for more columns
 _BAR = 8
 _MOST_GROUPS = 40
+_LONGEST_NAME = 48  # characters; names come from outside and can be hundreds long
 _LIKE = (("phone_charge", "phone charges"), ("car_km", "km by petrol car"), ("tree_month", "months of a tree's growth"))
 _LEAST_LIKE = 0.01
 _CONFIDENCE = {
@@ -159,7 +160,7 @@ class _Page:
         totals = group.totals
         co2e, energy = totals.co2e_grams, totals.energy_wh
         share = co2e.central / total_grams if co2e is not None and total_grams > 0.0 else 0.0
-        cells = [value if value is not None else "unknown" for value in group.keys.values()]
+        cells = [self._name(value) for value in group.keys.values()]
         cells.append(compact(totals.calls))
         if self._console.width >= _WITH_TOKENS:
             cells += [compact(totals.input_tokens), compact(totals.output_tokens)]
@@ -167,6 +168,14 @@ class _Page:
             cells.append("not given" if energy is None else self._plain(energy_with_bounds(energy, 2)))
         emissions = "not given" if co2e is None else grams_with_bounds(co2e, 2).replace("CO2e", "")
         table.add_row(*cells, self._plain(emissions), self._bar(share))
+
+    def _name(self, value: str | None) -> str:
+        if value is None:
+            return "unknown"
+        if len(value) <= _LONGEST_NAME:
+            return value
+        more = "…" if self._fancy else "..."
+        return f"{value[: _LONGEST_NAME - len(more)]}{more}"
 
     def _bar(self, share: float) -> str:
         full = round(share * _BAR)
