@@ -88,6 +88,15 @@ def test_every_format_and_compression_gives_the_same_calls(tmp_path: Path) -> No
     assert _calls(tmp_path / "data") == [span_id(number) for number in range(5)]
 
 
+def test_one_of_a_kind_is_said_so(tmp_path: Path) -> None:
+    file = tmp_path / "span.json"
+    file.write_text(_json(0, 1), encoding="utf-8")
+
+    _, out, _ = _ingest(tmp_path / "data", file)
+
+    assert out == "1 file, 1 request, 1 span: 1 GenAI span seen, 1 call counted, 0 duplicates, 0 recorded before"
+
+
 def test_a_second_run_counts_nothing_again(tmp_path: Path) -> None:
     file = tmp_path / "spans.jsonl"
     file.write_text(f"{_json(0, 3)}\n{_METRICS}\n", encoding="utf-8")

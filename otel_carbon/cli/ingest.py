@@ -62,16 +62,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _summary(done: Ingested, files: int) -> str:
+    read = f"{_some(files, 'file')}, {_some(done.requests, 'request')}, {_some(done.spans, 'span')}"
     said = (
-        f"{files} {'file' if files == 1 else 'files'}, {done.requests:,} requests, {done.spans:,} spans: "
-        f"{done.seen:,} GenAI spans seen, {done.counted:,} calls counted, {done.duplicates:,} duplicates, "
-        f"{done.replayed:,} recorded before"
+        f"{read}: {_some(done.seen, 'GenAI span')} seen, {_some(done.counted, 'call')} counted, "
+        f"{_some(done.duplicates, 'duplicate')}, {done.replayed:,} recorded before"
     )
     conflicts = (
         f"; {done.conflicts:,} came with different content than before: the first stays" if done.conflicts else ""
     )
     skipped = f"; requests of metrics or logs skipped: {done.skipped:,}" if done.skipped else ""
     return f"{said}{conflicts}{skipped}"
+
+
+def _some(number: int, one: str) -> str:
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
 @contextmanager
