@@ -69,7 +69,7 @@ async def start_gateway(data_dir: Path, backend_url: str) -> Gateway:
     config = data_dir / "demo.yaml"
     config.write_text(config_text(backend_url, prometheus), encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "otel_carbon", "serve", "--config", str(config)),
+        *(sys.executable, "-P", "-m", "otel_carbon", "serve", "--config", str(config)),
         *("--data-dir", str(data_dir), "--web", "127.0.0.1:0"),
         stdout=asyncio.subprocess.PIPE,
         stderr=(data_dir / "gateway.log").open("wb"),

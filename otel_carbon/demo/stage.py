@@ -58,8 +58,9 @@ async def _run_applications(screen: Screen, provider_url: str, gateway: Gateway)
 
 async def _run_application(half: str, provider_url: str, endpoint: str) -> None:
     """Run one application to its end; it has then exported everything."""
+    # -P: a file in the folder where somebody tries the demo must not be taken for a library.
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "otel_carbon.demo.workload", half, provider_url, endpoint),
+        *(sys.executable, "-P", "-m", "otel_carbon.demo.workload", half, provider_url, endpoint),
         stderr=asyncio.subprocess.PIPE,
     )
     _out, errors = await process.communicate()
