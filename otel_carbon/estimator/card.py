@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import exp, log, sqrt
 
 from otel_carbon.estimator.per_wh import PerWh
@@ -20,6 +20,23 @@ _BEYOND_REASON_WH = 1e100  # far from where a product could leave the range of f
 # construction, so their slots are set directly.
 _new = object.__new__
 _set_low, _set_central, _set_high = (Interval.__dict__[name].__set__ for name in ("low", "central", "high"))
+# Likewise a frozen value of 14 fields takes half the time when its slots are set directly, in the order of its fields.
+(
+    _set_model,
+    _set_energy,
+    _set_it_energy,
+    _set_co2e,
+    _set_operational,
+    _set_embodied,
+    _set_water,
+    _set_factor,
+    _set_confidence,
+    _set_region,
+    _set_grid,
+    _set_notes,
+    _set_primary_energy,
+    _set_abiotic_depletion,
+) = (Footprint.__dict__[field.name].__set__ for field in fields(Footprint))
 
 _Rates = tuple[float, float, float, float, float]
 _Ratio = tuple[float, float, float]
@@ -116,20 +133,22 @@ def apply_card(card: RateCard, usage: Usage) -> Footprint:
             return _interval(low * per_wh, value, high * per_wh)
         return _interval(value * exp(-sqrt(below + ratio_below)), value, value * exp(sqrt(above + ratio_above)))
 
-    return Footprint(
-        card.model,
-        times(card.energy),
-        times(card.it_energy),
-        times(card.co2e),
-        times(card.co2e_operational),
-        times(card.co2e_embodied),
-        None if card.water is None else times(card.water),
-        card.factor,
-        card.confidence,
-        card.region,
-        card.grid,
-        card.notes,
-    )
+    made = _new(Footprint)
+    _set_model(made, card.model)
+    _set_energy(made, times(card.energy))
+    _set_it_energy(made, times(card.it_energy))
+    _set_co2e(made, times(card.co2e))
+    _set_operational(made, times(card.co2e_operational))
+    _set_embodied(made, times(card.co2e_embodied))
+    _set_water(made, None if card.water is None else times(card.water))
+    _set_factor(made, card.factor)
+    _set_confidence(made, card.confidence)
+    _set_region(made, card.region)
+    _set_grid(made, card.grid)
+    _set_notes(made, card.notes)
+    _set_primary_energy(made, None)
+    _set_abiotic_depletion(made, None)
+    return made
 
 
 def _interval(low: float, central: float, high: float) -> Interval:

@@ -90,7 +90,8 @@ class Estimator:
         if factor_set is not None:
             return self.of_set(factor_set).estimate(call)
         usage = call.usage
-        if usage is None or _is_zero(usage):
+        # Nearly every call has visible output; asking that first spares the look at the rest.
+        if usage is None or (not usage.visible_output_tokens and _is_zero(usage)):
             return _without_usage(call)
         model, request_model, provider = call.model, call.request_model, call.provider
         region, server_address, caller_region = call.region, call.server_address, call.caller_region
