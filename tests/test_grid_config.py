@@ -127,6 +127,14 @@ def test_a_key_that_is_missing_or_broken_is_refused(environ: dict[str, str], pro
     assert "schlüssel" not in str(caught.value)
 
 
+def test_the_gateway_names_the_key_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OTEL_CARBON_ELECTRICITY_MAPS_TOKEN", raising=False)
+    config = Config(grid_intensity=GridIntensityConfig("electricity_maps_v4"))
+
+    with pytest.raises(ConfigError, match=r"^grid_intensity::token is missing: set it, token_file"):
+        CarbonProcessor(config, Settings("carbon", {}, {}))
+
+
 def test_the_cache_lies_where_it_is_said_or_in_the_users_cache(tmp_path: Path) -> None:
     uk = GridIntensityConfig(provider="uk_carbon_intensity")
     said = GridIntensityConfig(provider="uk_carbon_intensity", cache_dir=str(tmp_path / "said"))
