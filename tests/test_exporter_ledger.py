@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from otel_carbon.estimator import Estimator, EstimatorSettings
 from otel_carbon.exporters.ledger import FACTORY, Config, LedgerExporter
 from otel_carbon.factors import FactorTables
 from otel_carbon.gateway.telemetry import SelfMetrics
+from otel_carbon.ledger.columns import COLUMN_NAMES
 from otel_carbon.pipeline.component import JournalEntry, Settings
 from otel_carbon.pipeline.pdata import Payload, Signal
 from otel_carbon.pipeline.tally import Tally
+from otel_carbon.processors import carbon
+from otel_carbon.processors.carbon import CarbonProcessor
 
 Build = Callable[..., LedgerExporter]
 
@@ -142,6 +146,58 @@ async def test_it_estimates_as_the_processor_in_front_of_it(build: Build) -> Non
 
     assert _rows(exporter, "SELECT grid_intensity_g_per_kwh, region_source FROM lines") == [(41.0, "user")]
     await exporter.shutdown()
+
+
+_MIXED = (
+    {"start_s": 40, "gen_ai.response.id": "a", "gen_ai.usage.cache_read.input_tokens": 500},
+    {"start_s": 40, "parent": 1, "gen_ai.response.id": "a"},
+    {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0},
+    {"gen_ai.request.model": "nobody-knows-me", "gen_ai.provider.name": "nobody"},
+    {"gen_ai.request.model": "claude-sonnet-4-5", "gen_ai.provider.name": "anthropic", "otel_carbon.project": "p"},
+    {"gen_ai.operation.name": "embeddings", "gen_ai.request.model": "text-embedding-3-small"},
+    {"gen_ai.operation.name": "invoke_agent"},
+    {"gen_ai.usage.output_tokens": 10**15, "gen_ai.request.model": "gpt-4o-mini"},
+    {"otel_carbon.status": "estimated", "otel_carbon.co2e_grams": 7},
+)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"factor_set": factor_set} for factor_set in FactorTables.bundled().set_ids),
+        {"fallback": False},
+        {"grid_intensity_g_per_kwh": 41.123456789},
+        {"region": "eu-central-1", "pue_ratio": 1.23456789, "water": True},
+        {"grid": "ember", "zone": "DE"},
+    ],
+    ids=str,
+)
+async def test_what_the_processor_found_and_what_is_read_again_give_the_same_lines(
+    build: Build, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    processor = CarbonProcessor(carbon.Config(**settings), Settings("carbon", {}, {}))
+    requests = [_request(number, **attributes) for number, attributes in enumerate(_MIXED, 1)]
+    both = ExportTraceServiceRequest.FromString(requests[0] + requests[1]).SerializeToString()
+    payloads = [processor.process(Payload(Signal.TRACES, body, 1)) for body in (both, *requests[2:])]
+    assert sum(len(payload.enriched) for payload in payloads) == len(_MIXED)
+    found: list[Any] = []
+    for name, again in (("kept", False), ("read", True)):
+        exporter = build(data_dir=tmp_path / name, estimator=processor.estimator, reader=processor.reader)
+        await exporter.start()
+        for position, payload in enumerate(payloads, 1):
+            kept = replace(payload, enriched=()) if again else payload
+            await exporter.export([JournalEntry(position, EIGHT_O_CLOCK, kept)])
+        columns = ", ".join(f'"{name}"' for name in COLUMN_NAMES if name not in {"recorded_at", "hash"})
+        found.append(
+            (
+                _rows(exporter, f"SELECT {columns} FROM lines ORDER BY seq"),
+                _rows(exporter, "SELECT span_id, status, response_id, scope, fingerprint FROM observations"),
+            )
+        )
+        await exporter.shutdown()
+
+    assert found[0] == found[1]
+    assert len(found[0][0]) == len(_MIXED) - 2
 
 
 async def test_an_unreadable_entry_does_not_take_the_others_along(build: Build) -> None:

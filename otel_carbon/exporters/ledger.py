@@ -13,10 +13,9 @@ from otel_carbon.errors import InvalidDataError, PermanentExportError, Retryable
 from otel_carbon.estimator import Estimator, settings_from_environment
 from otel_carbon.factors import FactorTables
 from otel_carbon.ledger import Ledger, Recorded, ledger_path
-from otel_carbon.model import Sighting
 from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings, Stability, Telemetry
 from otel_carbon.pipeline.otlp import sightings
-from otel_carbon.pipeline.pdata import Signal
+from otel_carbon.pipeline.pdata import Enriched, Signal
 from otel_carbon.pipeline.tally import Tally
 from otel_carbon.spans import SpanReader
 
@@ -100,19 +99,29 @@ class LedgerExporter:
         return self._ledger
 
     def _record(self, entries: Sequence[JournalEntry]) -> tuple[Recorded, int]:
-        ledger, reader = self._opened(), self._reader
-        assert reader is not None
-        seen: list[Sighting] = []
+        ledger = self._opened()
+        seen: list[Enriched] = []
         unreadable = 0
         for entry in entries:
             try:
-                seen += sightings(entry.payload.body, reader)
+                seen += self._enriched(entry)
             except InvalidDataError:
                 unreadable += entry.payload.items
+        cursor = (self._cursor, entries[-1].position)
         try:
-            return ledger.record(seen, cursor=(self._cursor, entries[-1].position)), unreadable
+            recorded = ledger.record(
+                [each.sighting for each in seen], outcomes=[each.outcome for each in seen], cursor=cursor
+            )
         except StorageError as error:
             raise RetryableExportError(str(error)) from error
+        return recorded, unreadable
+
+    def _enriched(self, entry: JournalEntry) -> Sequence[Enriched]:
+        """Return the GenAI-related spans as the carbon processor left them, or read them again."""
+        if entry.payload.enriched:
+            return entry.payload.enriched
+        assert self._reader is not None
+        return [Enriched(sighting, None) for sighting in sightings(entry.payload.body, self._reader)]
 
     def _count(self, recorded: Recorded) -> None:
         if self._telemetry is None:

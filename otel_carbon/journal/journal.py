@@ -17,14 +17,14 @@ from otel_carbon.journal.tail import Tail
 from otel_carbon.journal.values import Backlog, CursorSpec, Dropped, JournalSettings, ReadLimits
 from otel_carbon.journal.writer import Append, Writer
 from otel_carbon.pipeline.component import JournalEntry
-from otel_carbon.pipeline.pdata import Payload, Signal
+from otel_carbon.pipeline.pdata import Payload
 
 __all__ = ["Journal"]
 
 _LOG = logging.getLogger(__name__)
 _DEFAULTS = JournalSettings()
 _LIMITS = ReadLimits()
-_TAIL_BYTES = 32 << 20
+_TAIL_BYTES = 64 << 20
 _MAX_WAITING_BYTES = 256 << 20
 _REFUSE_AFTER_FAILURE_S = 1.0
 _RETRY_AFTER_S = 5.0
@@ -203,19 +203,19 @@ class Journal:
         with self._lock:
             self._failure = None
             self._cursors.deleted(floors)
-            self._account(rows, freed)
+            self._account(rows, batch, freed)
         for position, append in enumerate(batch, first):
             append.done.set_result(position)
         for listener in self._listeners if rows else ():
             listener()
         return True
 
-    def _account(self, rows: list[Row], freed: int) -> None:
+    def _account(self, rows: list[Row], batch: list[Append], freed: int) -> None:
         self._live_bytes -= freed
-        for position, pipeline, signal, received, items, size, body in rows:
+        for (position, pipeline, _, received, _, size, _), append in zip(rows, batch, strict=True):
             self._live_bytes += size
             self._waiting_bytes -= size
-            self._tail.append(pipeline, JournalEntry(position, received, Payload(Signal(signal), body, items)))
+            self._tail.append(pipeline, JournalEntry(position, received, append.payload))
             self._cursors.appended(pipeline, position)
             self._head = position
 

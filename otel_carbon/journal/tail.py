@@ -11,9 +11,14 @@ from otel_carbon.pipeline.component import JournalEntry
 
 __all__ = ["Tail"]
 
+_ENRICHED_BYTES = 2048  # of one span: its ids, call, usage and footprint as objects
+
 
 class Tail:
-    """Every entry after `start`, in order and without a gap, up to a number of bytes. Not thread-safe."""
+    """Every entry after `start`, in order and without a gap, up to a number of bytes. Not thread-safe.
+
+    Entries here still have `Payload.enriched`, which is never on disk: who keeps up need not read the spans again.
+    """
 
     def __init__(self, start: int, max_bytes: int) -> None:
         self._start = start
@@ -24,7 +29,7 @@ class Tail:
     def append(self, pipeline_id: str, entry: JournalEntry) -> None:
         """Add the entry whose position follows the last one, and forget the oldest beyond the limit."""
         self._entries.append((pipeline_id, entry))
-        self._bytes += len(entry.payload.body)
+        self._bytes += _size(entry)
         while self._bytes > self._max_bytes:
             self._forget_oldest()
 
@@ -57,4 +62,8 @@ class Tail:
     def _forget_oldest(self) -> None:
         _, entry = self._entries.popleft()
         self._start = entry.position
-        self._bytes -= len(entry.payload.body)
+        self._bytes -= _size(entry)
+
+
+def _size(entry: JournalEntry) -> int:
+    return len(entry.payload.body) + _ENRICHED_BYTES * len(entry.payload.enriched)

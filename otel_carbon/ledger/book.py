@@ -16,7 +16,7 @@ from otel_carbon.ledger.paths import ledger_path
 from otel_carbon.ledger.recorded import Recorded
 from otel_carbon.ledger.recording import Recorder
 from otel_carbon.ledger.schema import check_schema, upgrade
-from otel_carbon.model import Sighting
+from otel_carbon.model import Outcome, Sighting
 
 __all__ = ["Ledger"]
 
@@ -80,11 +80,18 @@ class Ledger:
         return cls(path, connection, None)
 
     def record(
-        self, sightings: Sequence[Sighting], *, cursor: tuple[str, int] | None = None, source: str = "otlp"
+        self,
+        sightings: Sequence[Sighting],
+        *,
+        outcomes: Sequence[Outcome | None] | None = None,
+        cursor: tuple[str, int] | None = None,
+        source: str = "otlp",
     ) -> Recorded:
         """Record a batch in one transaction: every span once, every call once, whatever was recorded before.
 
-        `cursor` is a name and the position up to which its reader has now been recorded; it never moves back.
+        `outcomes` are what these spans have been marked with since they were sighted, in full precision, None where
+        nothing was; the lines are those that reading the marked spans would have given. `cursor` is a name and the
+        position up to which its reader has now been recorded; it never moves back.
         `source` says where the sightings came from: `otlp`, `sdk`, `track` or `usage_api`.
 
         Raises:
@@ -95,7 +102,7 @@ class Ledger:
             raise LedgerError(f"{self.path} was opened for reading")
         with self._lock:
             try:
-                return self._recorder.record(sightings, cursor, source)
+                return self._recorder.record(sightings, outcomes, cursor, source)
             except sqlite3.Error as error:
                 raise storage_error(self.path, error) from error
 

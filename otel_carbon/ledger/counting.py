@@ -60,6 +60,8 @@ class Candidate:
     place: Footprint | None = None
     """The footprint, or one that only tells model and place."""
     line_seq: int | None = None
+    marked_here: bool = False
+    """Whether this process has put the outcome on the span since it was sighted."""
 
 
 def span_key(sighting: Sighting) -> SpanKey:

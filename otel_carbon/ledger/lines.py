@@ -34,12 +34,19 @@ class LineBuilder:
         self._profiles: dict[tuple[Any, ...], Profile] = {}
 
     def row(
-        self, head: LineHead, sighting: Sighting, outcome: Outcome, place: Footprint | None, source: str
+        self,
+        head: LineHead,
+        sighting: Sighting,
+        outcome: Outcome,
+        place: Footprint | None,
+        source: str,
+        *,
+        marked_here: bool = False,
     ) -> tuple[Any, ...]:
         """Return the row of one call.
 
         `place` is the footprint itself, or, where there is none, one that only says which model and place it would
-        have been.
+        have been. `marked_here` says that the outcome is on the span, though the sighting is older than that.
         """
         call = sighting.call or Call()
         profile = self._profile(sighting, call, outcome, place, source)
@@ -57,7 +64,7 @@ class LineBuilder:
             span_id,
             clean(call.response_id),
             *profile.tail,
-            *_claim(sighting.mark, outcome),
+            *(_own_claim(outcome) if marked_here else _claim(sighting.mark, outcome)),
         )
         return (*row, leaf_hash(profile.encode(row) or encode_row(row)))
 
@@ -137,6 +144,16 @@ def _claim(mark: Mark | None, outcome: Outcome) -> tuple[Any, ...]:
     if factor is None:
         return (energy_wh, co2e_grams, None, None, int(differs))
     return (energy_wh, co2e_grams, clean(factor.set), clean(factor.id), int(differs))
+
+
+def _own_claim(outcome: Outcome) -> tuple[Any, ...]:
+    """Return what reading the mark of this outcome from its span would give."""
+    if not isinstance(outcome, Footprint):
+        return _NO_CLAIM
+    energy_wh = None if outcome.energy_wh is None else float(f"{outcome.energy_wh.central:.6g}")
+    co2e_grams = None if outcome.co2e_grams is None else float(f"{outcome.co2e_grams.central:.6g}")
+    factor = outcome.factor
+    return (energy_wh, co2e_grams, clean(factor.set), clean(factor.id), 0)
 
 
 def _differs(claimed: float | None, own: Interval | None) -> bool:

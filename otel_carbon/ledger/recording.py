@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import repeat
 from typing import Any
 
 from otel_carbon.estimator import Estimator
@@ -17,6 +18,7 @@ from otel_carbon.ledger.counting import COUNTED, Candidate, ResponseKey, SpanKey
 from otel_carbon.ledger.dialect import immediate
 from otel_carbon.ledger.insertion import insert_lines
 from otel_carbon.ledger.lines import LineBuilder, reversal_row
+from otel_carbon.ledger.marked import is_what_its_mark_gives, mark_of
 from otel_carbon.ledger.recorded import Recorded, Reversal
 from otel_carbon.ledger.rollup import hour_of, upsert_hourly_sql, upserts
 from otel_carbon.ledger.same_call import Incumbent, choose
@@ -26,7 +28,7 @@ from otel_carbon.model import Call, Footprint, Mark, NotEstimated, Outcome, Sigh
 __all__ = ["Recorder"]
 
 _Row = tuple[Any, ...]
-_Distinct = dict[SpanKey, tuple[Sighting, int]]
+_Distinct = dict[SpanKey, tuple[Sighting, int, Outcome | None]]
 _UPSERT_HOURLY = upsert_hourly_sql()
 _ONE_TOKEN = Usage(uncached_input_tokens=1)
 _NOT_KNOWN = NotEstimated(Status.UNKNOWN_MODEL, "the stage that marked the span knows no factor for this model")
@@ -40,17 +42,25 @@ class Recorder:
         self._estimator = estimator
         self._builder = LineBuilder()
 
-    def record(self, sightings: Sequence[Sighting], cursor: tuple[str, int] | None, source: str) -> Recorded:
+    def record(
+        self,
+        sightings: Sequence[Sighting],
+        outcomes: Sequence[Outcome | None] | None,
+        cursor: tuple[str, int] | None,
+        source: str,
+    ) -> Recorded:
         """Record a batch in one transaction. Raises sqlite3.Error, and then nothing of it is recorded."""
-        spans, conflicts = _distinct(sightings)
+        spans, conflicts = _distinct(sightings, repeat(None) if outcomes is None else outcomes)
         connection = self._connection
         with immediate(connection):
             recorded_at = next_time(utc_text(datetime.now(UTC)), statements.last_recorded_at(connection))
             known = statements.known_fingerprints(connection, spans)
             fresh: list[Candidate] = []
-            for key, (sighting, fingerprint) in spans.items():
+            for key, (sighting, fingerprint, outcome) in spans.items():
                 if key not in known:
-                    fresh.append(self._candidate(sighting, key, fingerprint, recorded_at))
+                    span = candidate(sighting, key, fingerprint, _occurred_at(sighting, recorded_at))
+                    self._estimate(span, outcome)
+                    fresh.append(span)
                 elif known[key] != fingerprint:
                     conflicts.append((key, sighting, fingerprint))
             replaced = self._choose(fresh)
@@ -62,21 +72,25 @@ class Recorder:
         reversals = (*map(reversal_of_line, reversed_rows), *_lost(fresh))
         return _summary(len(sightings), fresh, len(conflicts), len(replaced), reversals)
 
-    def _candidate(self, sighting: Sighting, key: SpanKey, fingerprint: int, recorded_at: str) -> Candidate:
-        span = candidate(sighting, key, fingerprint, _occurred_at(sighting, recorded_at))
-        call, mark = sighting.call, sighting.mark
+    def _estimate(self, span: Candidate, marked_with: Outcome | None) -> None:
+        """Give a span its outcome and status; `marked_with` is what this process has put on it."""
+        call, mark = span.sighting.call, span.sighting.mark
         if call is None:
-            return span
-        if mark is not None and mark.status is Status.DUPLICATE:
+            return
+        if marked_with is not None and not is_what_its_mark_gives(marked_with):
+            mark, marked_with = mark_of(marked_with), None
+            span.sighting = replace(span.sighting, mark=mark)
+        status = mark.status if mark is not None else getattr(marked_with, "status", None)
+        if status is Status.DUPLICATE:
             span.status = Status.DUPLICATE.value
-            return span
-        outcome = self._outcome(call, mark)
+            return
+        outcome = _NOT_KNOWN if status is Status.UNKNOWN_MODEL else marked_with or self._outcome(call, mark)
         span.outcome = outcome
+        span.marked_here = marked_with is not None
         if isinstance(outcome, Footprint):
             span.status, span.place = Status.ESTIMATED.value, outcome
         else:
             span.status, span.place = outcome.status.value, self._place(call)
-        return span
 
     def _choose(self, fresh: Sequence[Candidate]) -> list[Incumbent]:
         """Make those of the new spans duplicates that lose to another one; return what loses to a new one."""
@@ -94,11 +108,7 @@ class Recorder:
         return replaced
 
     def _outcome(self, call: Call, mark: Mark | None) -> Outcome:
-        if mark is None:
-            return self._estimator.estimate(call)
-        if mark.status is Status.UNKNOWN_MODEL:
-            return _NOT_KNOWN
-        return self._estimator.recompute(call, mark)
+        return self._estimator.estimate(call) if mark is None else self._estimator.recompute(call, mark)
 
     def _place(self, call: Call) -> Footprint | None:
         """Return a footprint that tells model, region and grid of a call that has none of its own."""
@@ -125,7 +135,9 @@ class Recorder:
             seq += 1
             span.line_seq = seq
             head = (seq, recorded_at, span.occurred_at, span.trace_id, span.span_id)
-            rows.append(self._builder.row(head, span.sighting, outcome, span.place, source))
+            rows.append(
+                self._builder.row(head, span.sighting, outcome, span.place, source, marked_here=span.marked_here)
+            )
         return reversed_rows, rows
 
     def _write(
@@ -158,14 +170,16 @@ class Recorder:
         )
 
 
-def _distinct(sightings: Sequence[Sighting]) -> tuple[_Distinct, list[tuple[SpanKey, Sighting, int]]]:
-    """Return the first sighting of each span with its fingerprint, and those that contradict it."""
+def _distinct(
+    sightings: Sequence[Sighting], outcomes: Iterable[Outcome | None]
+) -> tuple[_Distinct, list[tuple[SpanKey, Sighting, int]]]:
+    """Return the first sighting of each span with its fingerprint and outcome, and those that contradict it."""
     spans: _Distinct = {}
     conflicts: list[tuple[SpanKey, Sighting, int]] = []
-    for sighting in sightings:
+    for sighting, outcome in zip(sightings, outcomes, strict=False):
         key = span_key(sighting)
         fingerprint = zlib.crc32(describe(sighting).encode("utf-8", "replace"))
-        first = spans.setdefault(key, (sighting, fingerprint))
+        first = spans.setdefault(key, (sighting, fingerprint, outcome))
         if first[1] != fingerprint:
             conflicts.append((key, sighting, fingerprint))
     return spans, conflicts
