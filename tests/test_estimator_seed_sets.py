@@ -16,6 +16,7 @@ from otel_carbon.model import Call, Footprint, Grid, Mark, Region, Status, Usage
 _TABLES = FactorTables.bundled()
 _PER_1K = "seed-carbon-llm-2025"
 _PER_CLASS = "seed-model-class-kwh"
+_DEFAULT = "otel-carbon-2026.11"
 
 # Model, g CO2e per 1k tokens, confidence and source as the page prints them.
 _COEFFICIENTS = (
@@ -180,6 +181,36 @@ def test_who_selects_a_set_far_from_the_literature_is_told_once(
     assert _estimate(factor_set, call).notes[0] == warning
 
 
-def test_the_warnings_say_how_far() -> None:
+def _grams_per_1k(factor_set: str, model: str, zone: str, usage: Usage) -> float:
+    footprint = _estimate(factor_set, Call(model=model, provider="openai", usage=usage), zone=zone)
+    assert footprint.co2e_grams is not None
+    return footprint.co2e_grams.central
+
+
+def test_the_warning_of_the_first_page_says_how_far_it_lies() -> None:
+    warning = str(_TABLES.factor_set(_PER_1K).warning)
+    even, answer = Usage(uncached_input_tokens=500, visible_output_tokens=500), Usage(visible_output_tokens=1000)
+    ours = {model: _grams_per_1k(_DEFAULT, model, "USA", even) for model in ("gpt-4o", "gpt-4o-mini")}
+    of_class = [
+        2.85 / _grams_per_1k(_DEFAULT, "mistral-large-2", zone, usage)
+        for zone in ("USA", "FRA")
+        for usage in (even, answer)
+    ]
+
+    assert f"on the US grid ({ours['gpt-4o']:.2f})" in warning
+    assert f"gpt-4o-mini is {0.1 / ours['gpt-4o-mini']:.1f} times above it" in warning
+    assert "10 to 100 times above its class" in warning
+    assert min(of_class) > 10
+    assert max(of_class) < 100
+
+
+def test_the_warning_of_the_second_page_says_how_far_it_lies() -> None:
+    ratios = []
+    for inputs, outputs in ((500_000, 500_000), (10_000_000 / 11, 1_000_000 / 11)):
+        usage = Usage(uncached_input_tokens=round(inputs), visible_output_tokens=round(outputs))
+        footprint = _estimate(_DEFAULT, Call(model="gpt-4o", usage=usage))
+        assert footprint.it_energy_wh is not None
+        ratios.append(footprint.it_energy_wh.central / 15)
+
+    assert ratios == [pytest.approx(37.3, abs=0.1), pytest.approx(13.3, abs=0.1)]
     assert "13 to 40 times below the literature" in str(_TABLES.factor_set(_PER_CLASS).warning)
-    assert "10 to 100 times above its class" in str(_TABLES.factor_set(_PER_1K).warning)

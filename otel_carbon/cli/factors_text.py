@@ -48,6 +48,7 @@ def show_text(factor_set: FactorSet, sources: Mapping[str, Source]) -> str:
         ("valid from", factor_set.valid_from.isoformat()),
         ("unmatched", f"falls back to {factor_set.fallback_id}" if factor_set.fallback_id else "own classes"),
         ("licence", factor_set.licence),
+        *([("warning", factor_set.warning)] if factor_set.warning else []),
     ]
     used = dict.fromkeys([factor_set.source_id, *(row.source_id for row in rows)])
     cited = [(source_id, f"{sources[source_id].citation}, {sources[source_id].url}") for source_id in used]
