@@ -97,6 +97,18 @@ def test_one_of_a_kind_is_said_so(tmp_path: Path) -> None:
     assert out == "1 file, 1 request, 1 span: 1 GenAI span seen, 1 call counted, 0 duplicates, 0 recorded before"
 
 
+def test_a_span_that_cannot_be_told_from_another_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "spans.json"
+    file.write_text(_json(0, 2).replace(span_id(1), "0" * 16), encoding="utf-8")
+
+    _, out, _ = _ingest(tmp_path / "data", file)
+
+    assert out == (
+        "1 file, 1 request, 2 spans: 1 GenAI span seen, 1 call counted, 0 duplicates, 0 recorded before; "
+        "GenAI spans without a valid id left out: 1"
+    )
+
+
 def test_a_second_run_counts_nothing_again(tmp_path: Path) -> None:
     file = tmp_path / "spans.jsonl"
     file.write_text(f"{_json(0, 3)}\n{_METRICS}\n", encoding="utf-8")

@@ -70,8 +70,9 @@ def _summary(done: Ingested, files: int) -> str:
     conflicts = (
         f"; {done.conflicts:,} came with different content than before: the first stays" if done.conflicts else ""
     )
+    unaccountable = f"; GenAI spans without a valid id left out: {done.unaccountable:,}" if done.unaccountable else ""
     skipped = f"; requests of metrics or logs skipped: {done.skipped:,}" if done.skipped else ""
-    return f"{said}{conflicts}{skipped}"
+    return f"{said}{conflicts}{unaccountable}{skipped}"
 
 
 def _some(number: int, one: str) -> str:

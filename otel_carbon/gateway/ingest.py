@@ -13,6 +13,7 @@ from otel_carbon.gateway.service import Gateway
 from otel_carbon.gateway.service_config import WebConfig
 from otel_carbon.gateway.topology import PipelineConfig
 from otel_carbon.pipeline.component import Consumer, Factory, Kind, Settings, Stability
+from otel_carbon.pipeline.otlp import rejections
 from otel_carbon.pipeline.pdata import Payload, Signal
 
 __all__ = ["Ingested", "ingest", "ingest_config"]
@@ -23,11 +24,15 @@ _IN_FLIGHT = 64
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What came of it, in spans. `skipped` counts requests of other signals than traces."""
+    """What came of it, in spans. `skipped` counts requests of other signals than traces.
+
+    `unaccountable` are GenAI spans whose trace or span id is not valid: nothing could tell them from one another.
+    """
 
     requests: int
     skipped: int
     spans: int
+    unaccountable: int
     seen: int
     counted: int
     duplicates: int
@@ -68,7 +73,7 @@ async def ingest(config: GatewayConfig, data_dir: Path, payloads: Iterable[Paylo
     """
     gateway = Gateway(config, data_dir, source="ingest", journal_dir=data_dir / _FOLDER)
     await gateway.start()
-    numbers = {"requests": 0, "skipped": 0, "spans": 0}
+    numbers = {"requests": 0, "skipped": 0, "spans": 0, "unaccountable": 0}
     try:
         await _feed(gateway.receivers["stored"].take, payloads, numbers)
     finally:
@@ -90,6 +95,7 @@ async def _feed(take: Consumer, payloads: Iterable[Payload], numbers: dict[str, 
                     numbers["skipped"] += 1
                     continue
                 numbers["spans"] += payload.items
+                numbers["unaccountable"] += rejections(payload.body)[0]
                 await room.acquire()
                 tasks.create_task(_take(take, payload, errors)).add_done_callback(lambda _: room.release())
                 await asyncio.sleep(0)
