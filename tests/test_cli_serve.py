@@ -73,6 +73,21 @@ def test_the_ready_line_says_where_everything_listens_and_sigterm_drains(tmp_pat
     assert _calls(data_dir) == 200
 
 
+def test_a_client_that_does_not_speak_http_gets_400_and_one_line_in_the_log(tmp_path: Path) -> None:
+    with GatewayProcess(tmp_path / "data") as gateway:
+        host, port = gateway.ready["http"].removeprefix("http://").rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: -4\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.0 400"
+        gateway.stop()
+
+        (line,) = [each for each in gateway.log().splitlines() if "prometheus" not in each]
+    assert line.split(" ", 1)[1] == (
+        "WARNING aiohttp.server Error handling request from 127.0.0.1: "
+        "Invalid character in Content-Length: b'Content-Length: -4' ^"
+    )
+
+
 def test_the_web_endpoint_answers_for_the_ledger_and_the_pipelines(tmp_path: Path) -> None:
     with GatewayProcess(tmp_path / "data", addresses=("grpc", "http", "web")) as gateway:
         web = gateway.ready["web"]
