@@ -112,6 +112,12 @@ def test_no_color_is_respected(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) 
     assert "32m" not in terminal.getvalue()
 
 
+def test_a_period_after_the_last_call_has_no_end(ledger: Ledger) -> None:
+    text = report_text(summarise(ledger, start="2099-01-01"), "ledger.db")
+
+    assert text.startswith("Carbon of GenAI calls, from 2099-01-01 00:00 UTC\n")
+
+
 def test_an_empty_ledger_says_what_to_do_next(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path / "ledger.db")
 

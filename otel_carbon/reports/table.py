@@ -93,6 +93,8 @@ class _Page:
     def _heading(self) -> None:
         period = self._report.period
         span = f"{_moment(period.start)} to {_moment(period.end)} UTC" if period.start else "no calls yet"
+        if period.start and not period.end:
+            span = f"from {_moment(period.start)} UTC"
         tenant = f", tenant {self._report.tenant}" if self._report.tenant is not None else ""
         self._line(f"Carbon of GenAI calls, {span}{tenant}", style="bold")
         self._line(f"{self._ledger}, as recorded until {_moment(self._report.as_of)} UTC", style="dim")
