@@ -60,8 +60,8 @@ class Candidate:
     place: Footprint | None = None
     """The footprint, or one that only tells model and place."""
     line_seq: int | None = None
-    marked_here: bool = False
-    """Whether this process has put the outcome on the span since it was sighted."""
+    notes: tuple[str, ...] | None = None
+    """Where this process has put a footprint on the span since it was sighted: the notes that its mark gives."""
 
 
 def span_key(sighting: Sighting) -> SpanKey:

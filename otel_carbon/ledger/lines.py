@@ -7,7 +7,7 @@ from typing import Any
 
 from otel_carbon.ledger.canonical import encode_row, leaf_hash
 from otel_carbon.ledger.columns import NEGATED, QUANTITIES
-from otel_carbon.ledger.profiles import INDEX, Profile, clean, new_profile, profile_key
+from otel_carbon.ledger.profiles import INDEX, Profile, Why, clean, new_profile, profile_key, why_of
 from otel_carbon.model import Call, Footprint, Interval, Mark, NotEstimated, Outcome, Sighting, Status, Usage
 
 __all__ = ["CLAIM_TOLERANCE", "LineBuilder", "LineHead", "reversal_row"]
@@ -41,15 +41,16 @@ class LineBuilder:
         place: Footprint | None,
         source: str,
         *,
-        marked_here: bool = False,
+        notes: tuple[str, ...] | None = None,
     ) -> tuple[Any, ...]:
         """Return the row of one call.
 
         `place` is the footprint itself, or, where there is none, one that only says which model and place it would
-        have been. `marked_here` says that the outcome is on the span, though the sighting is older than that.
+        have been. `notes` are those of the line where the outcome is on the span though the sighting
+        is older than that.
         """
         call = sighting.call or Call()
-        profile = self._profile(sighting, call, outcome, place, source)
+        profile = self._profile(sighting, call, why_of(outcome, notes), place, source)
         seq, recorded_at, occurred_at, trace_id, span_id = head
         row = (
             seq,
@@ -64,19 +65,17 @@ class LineBuilder:
             span_id,
             clean(call.response_id),
             *profile.tail,
-            *(_own_claim(outcome) if marked_here else _claim(sighting.mark, outcome)),
+            *(_claim(sighting.mark, outcome) if notes is None else _own_claim(outcome)),
         )
         return (*row, leaf_hash(profile.encode(row) or encode_row(row)))
 
-    def _profile(
-        self, sighting: Sighting, call: Call, outcome: Outcome, place: Footprint | None, source: str
-    ) -> Profile:
-        key = profile_key(sighting, call, outcome, place, source)
+    def _profile(self, sighting: Sighting, call: Call, why: Why, place: Footprint | None, source: str) -> Profile:
+        key = profile_key(sighting, call, why, place, source)
         profile = self._profiles.get(key)
         if profile is None:
             if len(self._profiles) >= _MOST_PROFILES:
                 self._profiles.clear()
-            profile = self._profiles[key] = new_profile(sighting, call, outcome, place, source)
+            profile = self._profiles[key] = new_profile(sighting, call, why, place, source)
         return profile
 
 

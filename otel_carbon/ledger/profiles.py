@@ -15,13 +15,17 @@ from otel_carbon.ledger.canonical import real_digits
 from otel_carbon.ledger.columns import COLUMNS, bounds_of
 from otel_carbon.model import Call, Confidence, Footprint, NotEstimated, Outcome, Sighting, Status
 
-__all__ = ["INDEX", "Profile", "adjusted_count_of", "clean", "new_profile", "profile_key"]
+__all__ = ["INDEX", "Profile", "Why", "adjusted_count_of", "clean", "new_profile", "profile_key", "why_of"]
 
 INDEX = {column.name: index for index, column in enumerate(COLUMNS)}
 """Position of each column in a row."""
 
+Why = tuple[str, ...]
+"""How a call came out: its status, and what a reader of the line must know."""
+
 _MOST_CHARACTERS = 512
 _UNVERIFIED = "unverified"
+_ESTIMATED = Status.ESTIMATED.value
 # GHG Protocol scope 3: primary data come from the supplier itself; a public benchmark of the model is secondary.
 _DATA_TIERS = {
     Confidence.MEASURED: "secondary",
@@ -91,9 +95,14 @@ class Profile:
         return (self.template % holes).encode()
 
 
-def profile_key(
-    sighting: Sighting, call: Call, outcome: Outcome, place: Footprint | None, source: str
-) -> tuple[Any, ...]:
+def why_of(outcome: Outcome, notes: tuple[str, ...] | None) -> Why:
+    """Return how a call came out; `notes`, where given, are those of the line instead of the footprint's own."""
+    if isinstance(outcome, NotEstimated):
+        return (outcome.status.value, outcome.reason)
+    return (_ESTIMATED, *(outcome.notes if notes is None else notes))
+
+
+def profile_key(sighting: Sighting, call: Call, why: Why, place: Footprint | None, source: str) -> tuple[Any, ...]:
     """Return what two calls must have in common to share a profile."""
     who = sighting.attribution
     key = (
@@ -110,7 +119,6 @@ def profile_key(
         call.model,
         call.operation,
     )
-    why = outcome.notes if isinstance(outcome, Footprint) else (outcome.status.value, outcome.reason)
     if place is None:
         return (*key, why)
     region, grid, factor = place.region, place.grid, place.factor
@@ -130,12 +138,12 @@ def profile_key(
     )
 
 
-def new_profile(sighting: Sighting, call: Call, outcome: Outcome, place: Footprint | None, source: str) -> Profile:
+def new_profile(sighting: Sighting, call: Call, why: Why, place: Footprint | None, source: str) -> Profile:
     """Return the profile of this call and all others with the same `profile_key`."""
     count = adjusted_count_of(sighting)
     who = (*_who(sighting, call, place), count)
-    where = (*_where(outcome, place), _UNVERIFIED, clean(source), _status(outcome))
-    tail = (count, None, _reason(outcome))
+    where = (*_where(place, estimated=why[0] == _ESTIMATED), _UNVERIFIED, clean(source), why[0])
+    tail = (count, None, clean("; ".join(why[1:])) or None)
     return Profile(who, where, tail, count, _template(who, where, tail))
 
 
@@ -161,12 +169,11 @@ def _who(sighting: Sighting, call: Call, place: Footprint | None) -> tuple[str |
     return tuple(clean(name) for name in (*names, *models))
 
 
-def _where(outcome: Outcome, place: Footprint | None) -> tuple[str | float | None, ...]:
+def _where(place: Footprint | None, *, estimated: bool) -> tuple[str | float | None, ...]:
     if place is None:
         return (None,) * 10
     region, grid, factor = place.region, place.grid, place.factor
     # Factor and confidence say how a number came about; a line without a number has neither.
-    known = isinstance(outcome, Footprint)
     made = (factor.set, factor.id, factor.match, place.confidence.value, _DATA_TIERS[place.confidence])
     intensity = grid.intensity_g_per_kwh
     return (
@@ -175,18 +182,8 @@ def _where(outcome: Outcome, place: Footprint | None) -> tuple[str | float | Non
         clean(grid.zone),
         float(intensity) if intensity is not None and math.isfinite(intensity) else None,
         clean(grid.source),
-        *(clean(name) if known else None for name in made),
+        *(clean(name) if estimated else None for name in made),
     )
-
-
-def _status(outcome: Outcome) -> str:
-    return Status.ESTIMATED.value if isinstance(outcome, Footprint) else outcome.status.value
-
-
-def _reason(outcome: Outcome) -> str | None:
-    if isinstance(outcome, NotEstimated):
-        return clean(outcome.reason)
-    return clean("; ".join(outcome.notes)) if outcome.notes else None
 
 
 def _template(*runs: tuple[str | float | None, ...]) -> str:

@@ -18,7 +18,7 @@ from otel_carbon.ledger.counting import COUNTED, Candidate, ResponseKey, SpanKey
 from otel_carbon.ledger.dialect import immediate
 from otel_carbon.ledger.insertion import insert_lines
 from otel_carbon.ledger.lines import LineBuilder, reversal_row
-from otel_carbon.ledger.marked import is_what_its_mark_gives, mark_of
+from otel_carbon.ledger.marked import MarkedOutcomes, mark_of
 from otel_carbon.ledger.recorded import Recorded, Reversal
 from otel_carbon.ledger.rollup import hour_of, upsert_hourly_sql, upserts
 from otel_carbon.ledger.same_call import Incumbent, choose
@@ -41,6 +41,7 @@ class Recorder:
         self._connection = connection
         self._estimator = estimator
         self._builder = LineBuilder()
+        self._marked = MarkedOutcomes(estimator)
 
     def record(
         self,
@@ -77,16 +78,17 @@ class Recorder:
         call, mark = span.sighting.call, span.sighting.mark
         if call is None:
             return
-        if marked_with is not None and not is_what_its_mark_gives(marked_with):
-            mark, marked_with = mark_of(marked_with), None
-            span.sighting = replace(span.sighting, mark=mark)
+        if isinstance(marked_with, Footprint):
+            span.notes = self._marked.notes(call, marked_with)
+            if span.notes is None:
+                mark, marked_with = mark_of(marked_with), None
+                span.sighting = replace(span.sighting, mark=mark)
         status = mark.status if mark is not None else getattr(marked_with, "status", None)
         if status is Status.DUPLICATE:
             span.status = Status.DUPLICATE.value
             return
         outcome = _NOT_KNOWN if status is Status.UNKNOWN_MODEL else marked_with or self._outcome(call, mark)
         span.outcome = outcome
-        span.marked_here = marked_with is not None
         if isinstance(outcome, Footprint):
             span.status, span.place = Status.ESTIMATED.value, outcome
         else:
@@ -135,9 +137,7 @@ class Recorder:
             seq += 1
             span.line_seq = seq
             head = (seq, recorded_at, span.occurred_at, span.trace_id, span.span_id)
-            rows.append(
-                self._builder.row(head, span.sighting, outcome, span.place, source, marked_here=span.marked_here)
-            )
+            rows.append(self._builder.row(head, span.sighting, outcome, span.place, source, notes=span.notes))
         return reversed_rows, rows
 
     def _write(
