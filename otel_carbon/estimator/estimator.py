@@ -6,6 +6,7 @@ from bisect import bisect_right
 from dataclasses import replace
 from functools import lru_cache
 
+from otel_carbon.estimator.calls import cut_short, is_zero, names_of, says_nothing, without_usage
 from otel_carbon.estimator.card import RateCard, apply_card
 from otel_carbon.estimator.cards import Card, apply, card_of
 from otel_carbon.estimator.derivation import Derivation, Names, derive
@@ -17,11 +18,10 @@ from otel_carbon.estimator.uncertainty import hull_of_footprints
 from otel_carbon.estimator.versions import check_usable, valid_from_unix_nano, validity_note
 from otel_carbon.factors import FactorTables
 from otel_carbon.factors.match import fallback_confidence
-from otel_carbon.factors.names import MAX_NAME_CHARACTERS, cut
+from otel_carbon.factors.names import MAX_NAME_CHARACTERS
 from otel_carbon.model import (
     Call,
     FactorRef,
-    Footprint,
     Grid,
     GridReading,
     Mark,
@@ -36,10 +36,7 @@ __all__ = ["Estimator"]
 
 _SETS_AT_MOST = 64
 _CARDS_AT_MOST = 4096  # so that absurd model names cannot grow memory
-_NO_COUNTS = NotEstimated(Status.NO_USAGE, "the call carries no token counts")
-_ALL_ZERO = NotEstimated(Status.NO_USAGE, "all token counts are zero")
 _ABSURD = NotEstimated(Status.NO_USAGE, "the token counts are too large to be real")
-_FAILED = NotEstimated(Status.FAILED, "the call failed and carries no token counts")
 _UNKNOWN = NotEstimated(
     Status.UNKNOWN_MODEL, "there is no factor for this model, and falling back to another is switched off"
 )
@@ -91,13 +88,13 @@ class Estimator:
             return self.of_set(factor_set).estimate(call)
         usage = call.usage
         # Nearly every call has visible output; asking that first spares the look at the rest.
-        if usage is None or (not usage.visible_output_tokens and _is_zero(usage)):
-            return _without_usage(call)
+        if usage is None or (not usage.visible_output_tokens and is_zero(usage)):
+            return without_usage(call)
         model, request_model, provider = call.model, call.request_model, call.provider
         region, server_address, caller_region = call.region, call.server_address, call.caller_region
         for text in (model, request_model, provider, region, server_address, caller_region):
             if text is not None and len(text) > MAX_NAME_CHARACTERS:
-                return self.estimate(_cut_short(call))  # the names decide nothing beyond that length
+                return self.estimate(cut_short(call))  # the names decide nothing beyond that length
         version = self._version(call.at_unix_nano)
         card = self._card(version, model, request_model, provider, region, server_address, caller_region)
         if card is None:
@@ -108,7 +105,7 @@ class Estimator:
                 found, covers, version, model, request_model, provider, region, server_address, caller_region
             )
         outcome = _footprint(card, usage, call)
-        if self._fallbacks and _says_nothing(outcome):
+        if self._fallbacks and says_nothing(outcome):
             return self._instead_of_zero(call, outcome)
         return outcome
 
@@ -119,11 +116,11 @@ class Estimator:
         and these tables do not have is estimated anew, and a note says so.
         """
         usage = call.usage
-        if usage is None or _is_zero(usage):
-            return _without_usage(call)
+        if usage is None or is_zero(usage):
+            return without_usage(call)
         if mark.factor is None:
             return self.estimate(call)
-        card = self._remembered_card(_names(call), mark.factor, mark.region, mark.grid)
+        card = self._remembered_card(names_of(call), mark.factor, mark.region, mark.grid)
         if card is not None:
             return _footprint(card, usage, call)
         outcome = self.estimate(call)
@@ -144,11 +141,11 @@ class Estimator:
     def derive(self, call: Call) -> Derivation | None:
         """Return everything that is looked up for a call, for those who explain it; None: no factor for it."""
         version = self._versions[max(self._version(call.at_unix_nano), 0)]
-        found = derive(self.tables, self.settings, version, _names(call))
+        found = derive(self.tables, self.settings, version, names_of(call))
         if found is None or self.hourly is None or not found.location.grid_keys:
             return found
         hour = Hour(*reading_of(self.hourly, found.location.grid_keys, call.at_unix_nano))
-        return derive(self.tables, self.settings, version, _names(call), hour)
+        return derive(self.tables, self.settings, version, names_of(call), hour)
 
     def _instead_of_zero(self, call: Call, zero: Outcome) -> Outcome:
         """Return what the fallback set says of a call whose tokens the factor set has no figure for."""
@@ -205,48 +202,5 @@ def _footprint(card: Card, usage: Usage, call: Call) -> Outcome:
         if alternative is None:
             return footprint
         return hull_of_footprints(footprint, apply(card, alternative, call.latency_s))
-    except OverflowError:
+    except (OverflowError, ValueError):  # beyond floats; an estimator that raises would hold up the ledger
         return _ABSURD
-
-
-def _says_nothing(outcome: Outcome) -> bool:
-    """Return whether the figure that the set gives, energy or else emissions, is zero: it has none for these tokens."""
-    if not isinstance(outcome, Footprint):
-        return False
-    given = outcome.energy_wh or outcome.co2e_grams
-    return given is not None and given.central == 0.0
-
-
-def _without_usage(call: Call) -> NotEstimated:
-    if call.failed:
-        return _FAILED
-    return _NO_COUNTS if call.usage is None else _ALL_ZERO
-
-
-def _is_zero(usage: Usage) -> bool:
-    return not (
-        usage.uncached_input_tokens
-        or usage.visible_output_tokens
-        or usage.cache_read_tokens
-        or usage.cache_write_tokens
-        or usage.reasoning_tokens
-    )
-
-
-def _cut_short(call: Call) -> Call:
-    return replace(
-        call,
-        model=cut(call.model),
-        request_model=cut(call.request_model),
-        provider=cut(call.provider),
-        region=cut(call.region),
-        server_address=cut(call.server_address),
-        caller_region=cut(call.caller_region),
-    )
-
-
-def _names(call: Call) -> Names:
-    short = _cut_short(call)
-    return Names(
-        short.model, short.request_model, short.provider, short.region, short.server_address, short.caller_region
-    )

@@ -1,0 +1,62 @@
+"""What the estimator asks of a call before it looks anything up, and of an outcome before it gives it back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from otel_carbon.estimator.derivation import Names
+from otel_carbon.factors.names import cut
+from otel_carbon.model import Call, Footprint, NotEstimated, Outcome, Status, Usage
+
+__all__ = ["cut_short", "is_zero", "names_of", "says_nothing", "without_usage"]
+
+_NO_COUNTS = NotEstimated(Status.NO_USAGE, "the call carries no token counts")
+_ALL_ZERO = NotEstimated(Status.NO_USAGE, "all token counts are zero")
+_FAILED = NotEstimated(Status.FAILED, "the call failed and carries no token counts")
+
+
+def says_nothing(outcome: Outcome) -> bool:
+    """Return whether the figure that the set gives, energy or else emissions, is zero: it has none for these tokens."""
+    if not isinstance(outcome, Footprint):
+        return False
+    given = outcome.energy_wh or outcome.co2e_grams
+    return given is not None and given.central == 0.0
+
+
+def without_usage(call: Call) -> NotEstimated:
+    """Return why a call that has no token counts, or only zeros, has no estimate."""
+    if call.failed:
+        return _FAILED
+    return _NO_COUNTS if call.usage is None else _ALL_ZERO
+
+
+def is_zero(usage: Usage) -> bool:
+    """Return whether no kind of token was counted."""
+    return not (
+        usage.uncached_input_tokens
+        or usage.visible_output_tokens
+        or usage.cache_read_tokens
+        or usage.cache_write_tokens
+        or usage.reasoning_tokens
+    )
+
+
+def cut_short(call: Call) -> Call:
+    """Return a call with its names cut to the length that decides."""
+    return replace(
+        call,
+        model=cut(call.model),
+        request_model=cut(call.request_model),
+        provider=cut(call.provider),
+        region=cut(call.region),
+        server_address=cut(call.server_address),
+        caller_region=cut(call.caller_region),
+    )
+
+
+def names_of(call: Call) -> Names:
+    """Return the texts of a call that decide its factors, cut to the length that decides."""
+    short = cut_short(call)
+    return Names(
+        short.model, short.request_model, short.provider, short.region, short.server_address, short.caller_region
+    )
