@@ -111,7 +111,7 @@ def test_a_call_without_tokens_is_said_to_have_no_estimate(capsys: pytest.Captur
             "^--output-tokens: must be a whole number of tokens from 0 up, not '-5'$",
         ),
         (["--model", "m", "--factor-set", "x"], "^--factor-set: unknown factor set 'x'; known are "),
-        (["--model", "m", "--grid-intensity", "green"], "^--grid-intensity: must be a number of g/kWh"),
+        (["--model", "m", "--grid-intensity", "green"], "^--grid-intensity: must be from 0 to 10000 g/kWh"),
         (["--model", "m", "--zone", "XX"], "^--zone: unknown grid zone 'XX'; "),
         (
             ["--model", "m", "--region", "eu-wset-1"],

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from otel_carbon.errors import ConfigError
+from otel_carbon.estimator.settings import MOST_INTENSITY_G_PER_KWH, MOST_PUE_RATIO
 from otel_carbon.model import Usage
 
 __all__ = ["ARGUMENT_NAMES", "Arguments", "read_arguments", "usage_of"]
 
+_LONGEST_S = 1e7  # four months
 _MOST_TOKENS = 10**15  # a thousand times what the largest provider serves in a day
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -101,9 +104,13 @@ class _Reader:
             output_tokens=self._tokens("output_tokens"),
             reasoning_tokens=self._tokens("reasoning_tokens"),
             factor_set=self._text("factor_set"),
-            grid_intensity_g_per_kwh=self._at_least("grid_intensity", 0.0, "a number of g/kWh from 0 up, such as 41"),
-            pue_ratio=self._at_least("pue", 1.0, "a ratio from 1 up, such as 1.15 (facility over IT energy)"),
-            latency_s=self._at_least("latency_s", 0.0, "a number of seconds from 0 up, such as 2.5"),
+            grid_intensity_g_per_kwh=self._between(
+                "grid_intensity", 0.0, MOST_INTENSITY_G_PER_KWH, "from 0 to 10000 g/kWh, such as 41"
+            ),
+            pue_ratio=self._between(
+                "pue", 1.0, MOST_PUE_RATIO, "a ratio from 1 to 10, such as 1.15 (facility over IT energy)"
+            ),
+            latency_s=self._between("latency_s", 0.0, _LONGEST_S, "a number of seconds from 0 up, such as 2.5"),
             at_unix_nano=self._time("at"),
         )
 
@@ -111,7 +118,7 @@ class _Reader:
         return str(self._given[name]).strip() if name in self._given else None
 
     def _tokens(self, name: str) -> int | None:
-        number = self._at_least(name, 0.0, _A_COUNT)
+        number = self._between(name, 0.0, sys.float_info.max, _A_COUNT)
         if number is None:
             return None
         if not number.is_integer():
@@ -120,7 +127,7 @@ class _Reader:
             raise ConfigError(f"{name}: {_shown(self._given[name])} tokens are more than one call can have")
         return int(number)
 
-    def _at_least(self, name: str, least: float, expected: str) -> float | None:
+    def _between(self, name: str, least: float, most: float, expected: str) -> float | None:
         if name not in self._given:
             return None
         value = self._given[name]
@@ -128,7 +135,7 @@ class _Reader:
             number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
         except (ValueError, OverflowError):
             number = math.nan
-        if not least <= number < math.inf:
+        if not least <= number <= most:
             raise _unusable(name, expected, value)
         return number
 

@@ -9,9 +9,19 @@ from dataclasses import dataclass, field
 from otel_carbon.errors import ConfigError
 from otel_carbon.factors import GridFamily
 
-__all__ = ["DEFAULT_FACTOR_SET", "EstimatorSettings", "settings_from_environment"]
+__all__ = [
+    "DEFAULT_FACTOR_SET",
+    "MOST_INTENSITY_G_PER_KWH",
+    "MOST_PUE_RATIO",
+    "EstimatorSettings",
+    "settings_from_environment",
+]
 
 DEFAULT_FACTOR_SET = "otel-carbon-2026.11"
+
+# A slip in a unit would spoil every sum in silence: no grid comes near the first, no data centre near the second.
+MOST_INTENSITY_G_PER_KWH = 10_000.0
+MOST_PUE_RATIO = 10.0
 
 
 def _no_aliases() -> dict[str, str]:
@@ -45,10 +55,10 @@ class EstimatorSettings:
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be, before the first call does."""
         intensity, pue = self.grid_intensity_g_per_kwh, self.pue_ratio
-        if intensity is not None and not 0.0 <= intensity < math.inf:
-            raise ConfigError(f"grid_intensity_g_per_kwh must be a number of g/kWh from 0 up, not {intensity!r}")
-        if pue is not None and not 1.0 <= pue < math.inf:
-            raise ConfigError(f"pue_ratio must be at least 1 (facility over IT energy), not {pue!r}")
+        if intensity is not None and not 0.0 <= intensity <= MOST_INTENSITY_G_PER_KWH:
+            raise ConfigError(f"grid_intensity_g_per_kwh must be from 0 to 10000 g/kWh, not {intensity!r}")
+        if pue is not None and not 1.0 <= pue <= MOST_PUE_RATIO:
+            raise ConfigError(f"pue_ratio must be from 1 to 10 (facility over IT energy), not {pue!r}")
         if self.grid not in set(GridFamily):
             raise ConfigError(f"grid must be one of {', '.join(GridFamily)}, not {self.grid!r}")
         for alias, model in self.model_aliases.items():
@@ -79,8 +89,8 @@ def _intensity(text: str) -> float | None:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0.0 <= value < math.inf:
-        raise ConfigError(f"OTEL_CARBON_GRID_INTENSITY must be a number of g/kWh from 0 up, such as 41, not {text!r}")
+    if not 0.0 <= value <= MOST_INTENSITY_G_PER_KWH:
+        raise ConfigError(f"OTEL_CARBON_GRID_INTENSITY must be from 0 to 10000 g/kWh, such as 41, not {text!r}")
     return value
 
 
