@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     for name, (metavar, text) in _OPTIONS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", metavar=metavar, help=text)
+    parser.add_argument(
+        "--factor-set-file",
+        metavar="FILE",
+        dest="factor_set_files",
+        action="append",
+        default=[],
+        help="a factor set of your own, to select by its id; may be repeated (also: OTEL_CARBON_FACTOR_SETS)",
+    )
     parser.add_argument("--file", metavar="CSV", type=Path, help="estimate every row; columns are named as the options")
     parser.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
     parser.add_argument("--equivalents", choices=["epa", "seed"], default="epa", help="what grams are compared with")
@@ -89,7 +98,7 @@ def _compare(args: argparse.Namespace) -> None:
     if args.file is not None:
         raise ConfigError("--compare: takes one call; leave --file away")
     with _naming_the_option():
-        comparisons = compare(_arguments(args))
+        comparisons = compare(_arguments(args), _factor_sets(args))
     if args.format == "json":
         print(json.dumps([comparison_document(comparison) for comparison in comparisons], allow_nan=False))
     else:
@@ -100,13 +109,19 @@ def _of_options(args: argparse.Namespace) -> Estimate:
     from otel_carbon.estimator.api import estimate_arguments
 
     with _naming_the_option():
-        return estimate_arguments(_arguments(args), args.equivalents)
+        return estimate_arguments(_arguments(args), args.equivalents, _factor_sets(args))
 
 
 def _arguments(args: argparse.Namespace) -> Arguments:
     from otel_carbon.estimator.arguments import read_arguments
 
     return read_arguments({name: getattr(args, name) for name in _OPTIONS})
+
+
+def _factor_sets(args: argparse.Namespace) -> tuple[str, ...]:
+    from otel_carbon.estimator.settings import factor_sets_from_environment
+
+    return (*factor_sets_from_environment(os.environ), *args.factor_set_files)
 
 
 @contextmanager
@@ -127,7 +142,7 @@ def _of_file(args: argparse.Namespace) -> Iterator[Estimate]:
     defaults = {name: getattr(args, name) for name in _OPTIONS}
     for line, row in _rows(args.file, with_model=args.model is not None):
         try:
-            yield estimate_arguments(read_arguments(defaults | row), args.equivalents)
+            yield estimate_arguments(read_arguments(defaults | row), args.equivalents, _factor_sets(args))
         except ConfigError as error:
             name, _, problem = str(error).partition(": ")
             raise ConfigError(f"{args.file}, line {line}, column {name}: {problem}") from error

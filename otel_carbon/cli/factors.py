@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     explain = actions.add_parser("explain", help="how a model name is read, and its factor in every set")
     explain.add_argument("model", metavar="MODEL")
     licences = actions.add_parser("licences", help="the licence of every data file")
+    for action in (listed, show, diff, explain):
+        action.add_argument(
+            "--factor-set-file",
+            metavar="FILE",
+            dest="factor_set_files",
+            action="append",
+            default=[],
+            help="a factor set of your own beside the shipped ones; may be repeated (also: OTEL_CARBON_FACTOR_SETS)",
+        )
     for action in (listed, show, explain, licences):
         action.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
 
@@ -42,9 +52,12 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: there is no such factor set.
         FactorError: a factor-set file is not valid.
     """
+    from otel_carbon.estimator import factor_sets_from_environment
     from otel_carbon.factors import FactorTables
 
-    _ACTIONS[args.action](args, FactorTables.bundled())
+    named = getattr(args, "factor_set_files", None)
+    files = [] if named is None else [*factor_sets_from_environment(os.environ), *named]
+    _ACTIONS[args.action](args, FactorTables.bundled().with_factor_sets(files))
     return 0
 
 

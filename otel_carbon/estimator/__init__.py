@@ -2,6 +2,18 @@
 
 from otel_carbon.estimator.estimator import Estimator
 from otel_carbon.estimator.hourly import IntensitySource
-from otel_carbon.estimator.settings import DEFAULT_FACTOR_SET, EstimatorSettings, settings_from_environment
+from otel_carbon.estimator.settings import (
+    DEFAULT_FACTOR_SET,
+    EstimatorSettings,
+    factor_sets_from_environment,
+    settings_from_environment,
+)
 
-__all__ = ["DEFAULT_FACTOR_SET", "Estimator", "EstimatorSettings", "IntensitySource", "settings_from_environment"]
+__all__ = [
+    "DEFAULT_FACTOR_SET",
+    "Estimator",
+    "EstimatorSettings",
+    "IntensitySource",
+    "factor_sets_from_environment",
+    "settings_from_environment",
+]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 
 from otel_carbon.errors import ConfigError
 from otel_carbon.estimator.arguments import Arguments, read_arguments, usage_of
@@ -61,6 +62,7 @@ def estimate(
     latency_s: float | None = None,
     at: datetime | str | None = None,
     equivalents: str = "epa",
+    factor_sets: Sequence[str | Path] = (),
 ) -> Estimate:
     """Return energy, gCO2e and water of one call with low, central and high, and how they came about.
 
@@ -82,9 +84,11 @@ def estimate(
         at: when the call was made; chooses the version of the factor set. A time without a zone is UTC.
         equivalents: what the grams are compared with: epa (US EPA, August 2026) or seed (400 g per mile by car, 1,750 g
             per month of a tree, 8.22 g per phone charge).
+        factor_sets: files with factor sets of your own, selectable by their ids. Each is read once in a process.
 
     Raises:
         ConfigError: an argument cannot be used; the message is `name: what is wrong and the fix`.
+        FactorError: a file is not a valid factor set; the message names file, row and field.
     """
     return estimate_arguments(
         read_arguments(
@@ -106,18 +110,20 @@ def estimate(
             }
         ),
         equivalents,
+        tuple(map(str, factor_sets)),
     )
 
 
-def estimate_arguments(arguments: Arguments, equivalents: str = "epa") -> Estimate:
-    """Return the estimate of one call by its arguments.
+def estimate_arguments(arguments: Arguments, equivalents: str = "epa", factor_sets: tuple[str, ...] = ()) -> Estimate:
+    """Return the estimate of one call by its arguments; `factor_sets` are files of the user.
 
     Raises:
         ConfigError: the model is missing, or a region, zone, factor set or set of equivalents is not known.
+        FactorError: a file is not a valid factor set.
     """
     if equivalents not in EQUIVALENTS:
         raise ConfigError(f"equivalents: must be one of {', '.join(EQUIVALENTS)}, not {equivalents!r}")
-    estimator, call = prepared(arguments)
+    estimator, call = prepared(arguments, factor_sets)
     outcome = estimator.estimate(call)
     if not isinstance(outcome, Footprint) or outcome.co2e_grams is None:
         return Estimate(call.model or "", outcome, {}, ())
@@ -126,16 +132,17 @@ def estimate_arguments(arguments: Arguments, equivalents: str = "epa") -> Estima
     return Estimate(call.model or "", outcome, things, explain(estimator, call, outcome), sci)
 
 
-def prepared(arguments: Arguments) -> tuple[Estimator, Call]:
-    """Return the estimator and the call that arguments describe.
+def prepared(arguments: Arguments, factor_sets: tuple[str, ...] = ()) -> tuple[Estimator, Call]:
+    """Return the estimator and the call that arguments describe; `factor_sets` are files of the user.
 
     Raises:
         ConfigError: the model is missing, or a region, zone or factor set is not known.
+        FactorError: a file is not a valid factor set.
     """
     if arguments.model is None:
         raise ConfigError("model: is missing; give the name of a model, such as gpt-4o")
     estimator = _estimator(
-        arguments.factor_set, arguments.zone, arguments.grid_intensity_g_per_kwh, arguments.pue_ratio
+        arguments.factor_set, arguments.zone, arguments.grid_intensity_g_per_kwh, arguments.pue_ratio, factor_sets
     )
     tables = estimator.tables
     if arguments.region is not None and not knows_region(tables, arguments.region):
@@ -154,10 +161,15 @@ def prepared(arguments: Arguments) -> tuple[Estimator, Call]:
 
 @lru_cache(maxsize=64)
 def _estimator(
-    factor_set: str | None, zone: str | None, grid_intensity_g_per_kwh: float | None, pue_ratio: float | None
+    factor_set: str | None,
+    zone: str | None,
+    grid_intensity_g_per_kwh: float | None,
+    pue_ratio: float | None,
+    factor_sets: tuple[str, ...],
 ) -> Estimator:
     settings = EstimatorSettings(
         factor_set=factor_set or DEFAULT_FACTOR_SET,
+        factor_sets=factor_sets,
         zone=zone,
         grid_intensity_g_per_kwh=grid_intensity_g_per_kwh,
         pue_ratio=pue_ratio,

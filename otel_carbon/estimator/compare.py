@@ -46,13 +46,14 @@ class Comparison:
     sci: Sci | None
 
 
-def compare(arguments: Arguments) -> tuple[Comparison, ...]:
-    """Return the outcome of a call under every factor set, the one that was asked for first.
+def compare(arguments: Arguments, factor_sets: tuple[str, ...] = ()) -> tuple[Comparison, ...]:
+    """Return the outcome of a call under every factor set, those in files of the user too; the one asked for first.
 
     Raises:
         ConfigError: the model is missing, or a region, zone or factor set is not known.
+        FactorError: a file is not a valid factor set.
     """
-    estimator, call = prepared(arguments)
+    estimator, call = prepared(arguments, factor_sets)
     asked = estimator.settings.factor_set
     ids = [asked, *(set_id for set_id in estimator.tables.set_ids if set_id != asked)]
     reference = estimator.estimate(call)

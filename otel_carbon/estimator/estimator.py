@@ -57,7 +57,7 @@ class Estimator:
     def __init__(
         self, tables: FactorTables, settings: EstimatorSettings = _DEFAULTS, hourly: IntensitySource | None = None
     ) -> None:
-        self.tables = tables
+        self.tables = tables = tables.with_factor_sets(settings.factor_sets)
         self.settings = settings
         self.hourly = hourly
         self._versions = tables.versions(settings.factor_set)

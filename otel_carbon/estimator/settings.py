@@ -14,6 +14,7 @@ __all__ = [
     "MOST_INTENSITY_G_PER_KWH",
     "MOST_PUE_RATIO",
     "EstimatorSettings",
+    "factor_sets_from_environment",
     "settings_from_environment",
 ]
 
@@ -38,6 +39,8 @@ class EstimatorSettings:
 
     factor_set: str = DEFAULT_FACTOR_SET
     """Id of a factor set, or a name without its version (`otel-carbon`): the call's own time then chooses."""
+    factor_sets: tuple[str, ...] = ()
+    """Files with factor sets of the user, which can then be selected by their ids."""
     region: str | None = None
     """Cloud region where inference runs, whatever the call says."""
     zone: str | None = None
@@ -75,11 +78,18 @@ def settings_from_environment(environ: Mapping[str, str]) -> EstimatorSettings:
     defaults = EstimatorSettings()
     return EstimatorSettings(
         factor_set=environ.get("OTEL_CARBON_FACTOR_SET", "").strip() or defaults.factor_set,
+        factor_sets=factor_sets_from_environment(environ),
         region=environ.get("OTEL_CARBON_REGION", "").strip() or None,
         zone=environ.get("OTEL_CARBON_ZONE", "").strip() or None,
         grid_intensity_g_per_kwh=_intensity(environ.get("OTEL_CARBON_GRID_INTENSITY", "").strip()),
         model_aliases=_aliases(environ.get("OTEL_CARBON_MODEL_ALIASES", "").strip()),
     )
+
+
+def factor_sets_from_environment(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the factor-set files that `OTEL_CARBON_FACTOR_SETS` names, separated by commas."""
+    parts = environ.get("OTEL_CARBON_FACTOR_SETS", "").split(",")
+    return tuple(path for part in parts if (path := part.strip()))
 
 
 def _intensity(text: str) -> float | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -64,6 +65,21 @@ class FactorTables:
         self._files[added.id] = path
         self._sets[added.id] = added
         return added
+
+    def with_factor_sets(self, paths: Iterable[str]) -> FactorTables:
+        """Return tables that also have factor sets of the user, or these where they have them already.
+
+        Raises:
+            FactorError: a file is not a valid factor set, or its id is taken.
+        """
+        missing = [path for path in map(Path, dict.fromkeys(paths)) if path not in self._files.values()]
+        if not missing:
+            return self
+        extended = copy.copy(self)
+        vars(extended).update(_files=dict(self._files), _sets=dict(self._sets))  # all else is shared
+        for path in missing:
+            extended.add_factor_set(path)
+        return extended
 
     def load(self, path: Path) -> FactorSet:
         """Read a factor-set file, also one that changes the figures of a shipped set, to look at it.

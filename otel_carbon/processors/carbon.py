@@ -36,6 +36,8 @@ class Config:
 
     factor_set: str = _DEFAULTS.factor_set
     """Id of a factor set, or a name without its version: the call's own time then chooses."""
+    factor_sets: tuple[str, ...] = _DEFAULTS.factor_sets
+    """Files with factor sets of your own, which can then be selected by their ids."""
     region: str | None = _DEFAULTS.region
     """Cloud region where inference runs, whatever the call says."""
     zone: str | None = _DEFAULTS.zone
@@ -65,6 +67,7 @@ class Config:
         """Return the part that the estimator needs."""
         return EstimatorSettings(
             factor_set=self.factor_set,
+            factor_sets=self.factor_sets,
             region=self.region,
             zone=self.zone,
             grid=self.grid,

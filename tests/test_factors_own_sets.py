@@ -1,0 +1,141 @@
+"""Factor sets of the user, named by configuration, are checked and then selected by their ids."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from otel_carbon.cli import estimate as estimate_command
+from otel_carbon.cli import factors as factors_command
+from otel_carbon.errors import ConfigError, FactorError
+from otel_carbon.estimator import Estimator, EstimatorSettings, settings_from_environment
+from otel_carbon.estimator.api import estimate
+from otel_carbon.factors import FactorTables
+from otel_carbon.model import Call, Footprint, Interval, Mark, Status, Usage
+from otel_carbon.pipeline.component import Settings
+from otel_carbon.processors.carbon import FACTORY, Config
+
+_SET = """
+schema = 1
+[set]
+id = "acme-2026.1"
+version = "1"
+title = "Acme's own"
+licence = "CC0"
+source_id = "otel-carbon-derived"
+basis = "per_token"
+energy_boundary = "facility"
+unmatched = "fallback:otel-carbon-2026.11"
+valid_from = "2026-01-01"
+
+[[model]]
+name = "acme-1"
+match = ["acme-1"]
+input_wh_per_1m = { low = 1, central = 2, high = 4 }
+output_wh_per_1m = { low = 10, central = 20, high = 40 }
+confidence = "measured"
+source_id = "otel-carbon-derived"
+"""
+_CALL = Call(provider="vllm", model="acme-1", usage=Usage(visible_output_tokens=1_000_000))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "acme.toml"
+    path.write_text(_SET, encoding="utf-8")
+    return str(path)
+
+
+def _of(estimator: Estimator) -> tuple[str, str, Interval | None]:
+    outcome = estimator.estimate(_CALL)
+    assert isinstance(outcome, Footprint)
+    return outcome.factor.set, outcome.factor.id, outcome.energy_wh
+
+
+_EXPECTED = ("acme-2026.1", "acme-1", Interval(10.0, 20.0, 40.0))
+
+
+def test_a_set_named_in_the_settings_answers_by_its_id(file: str) -> None:
+    settings = EstimatorSettings(factor_set="acme-2026.1", factor_sets=(file,))
+
+    assert _of(Estimator(FactorTables.bundled(), settings)) == _EXPECTED
+
+
+def test_a_call_can_ask_for_a_named_set_beside_the_default(file: str) -> None:
+    estimator = Estimator(FactorTables.bundled(), EstimatorSettings(factor_sets=(file, file)))
+
+    assert _of(estimator.of_set("acme-2026.1")) == _EXPECTED
+    assert _of(estimator)[0] == "otel-carbon-2026.11"
+
+
+def test_a_mark_made_with_a_named_set_is_recomputed_from_it(file: str) -> None:
+    estimator = Estimator(FactorTables.bundled(), EstimatorSettings(factor_set="acme-2026.1", factor_sets=(file,)))
+    first = estimator.estimate(_CALL)
+    assert isinstance(first, Footprint)
+    other = Estimator(FactorTables.bundled(), EstimatorSettings(factor_sets=(file,)))
+
+    mark = Mark(Status.ESTIMATED, factor=first.factor, region=first.region, grid=first.grid)
+
+    assert other.recompute(_CALL, mark) == first
+
+
+def test_the_shared_tables_do_not_get_a_users_set(file: str) -> None:
+    Estimator(FactorTables.bundled(), EstimatorSettings(factor_sets=(file,)))
+
+    with pytest.raises(ConfigError, match=r"unknown factor set 'acme-2026\.1'"):
+        FactorTables.bundled().factor_set("acme-2026.1")
+
+
+def test_the_environment_names_files_with_commas_between(file: str) -> None:
+    settings = settings_from_environment(
+        {"OTEL_CARBON_FACTOR_SET": "acme-2026.1", "OTEL_CARBON_FACTOR_SETS": f" {file} , "}
+    )
+
+    assert settings.factor_sets == (file,)
+    assert _of(Estimator(FactorTables.bundled(), settings)) == _EXPECTED
+
+
+def test_the_gateways_processor_takes_files(file: str) -> None:
+    config = Config(factor_set="acme-2026.1", factor_sets=(file,))
+
+    assert _of(FACTORY.create(config, Settings("carbon", {}, {})).estimator) == _EXPECTED
+
+
+def test_the_python_function_takes_files(file: str) -> None:
+    found = estimate("acme-1", output_tokens=1_000_000, factor_set="acme-2026.1", factor_sets=[Path(file)])
+
+    assert isinstance(found.outcome, Footprint)
+    assert found.outcome.energy_wh == Interval(10.0, 20.0, 40.0)
+
+
+def test_both_commands_take_files(
+    file: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parser = argparse.ArgumentParser()
+    estimate_command.add_arguments(parser)
+    words = "--model acme-1 --output-tokens 1000000 --factor-set acme-2026.1 --format json --factor-set-file"
+    estimate_command.run(parser.parse_args([*words.split(), file]))
+    assert json.loads(capsys.readouterr().out)["factor"]["set"] == "acme-2026.1"
+
+    monkeypatch.setenv("OTEL_CARBON_FACTOR_SETS", file)
+    parser = argparse.ArgumentParser()
+    factors_command.add_arguments(parser)
+    factors_command.run(parser.parse_args(["list"]))
+    assert "\nacme-2026.1 " in f"\n{capsys.readouterr().out}".replace("\n\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("low = 10, central = 20", "low = 30, central = 20", r"acme\.toml, model 'acme-1': output_wh_per_1m is not in"),
+        ("acme-2026.1", "jegham-2025.11", "the figures are not those that 'jegham-2025.11' stands for"),
+    ],
+)
+def test_a_file_that_is_not_valid_stops_the_start(file: str, old: str, new: str, message: str) -> None:
+    Path(file).write_text(_SET.replace(old, new), encoding="utf-8")
+
+    with pytest.raises(FactorError, match=message):
+        Estimator(FactorTables.bundled(), EstimatorSettings(factor_sets=(file,)))
