@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from otel_carbon.estimator import Estimator
 
 __all__ = ["EXAMPLE", "HELP", "add_arguments", "add_ledger_arguments", "chosen_ledger", "run"]
 
@@ -28,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="group by provider, model, service, day, … ('' for none)",
     )
     parser.add_argument("--tenant", metavar="T", help="only the calls of this tenant")
+    parser.add_argument("--compare-set", metavar="ID", help="show the same calls by this factor set too")
     parser.add_argument("--format", choices=["table", "json", "csv"], default="table", help="default: table")
 
 
@@ -52,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the report.
 
     Raises:
-        ConfigError: a date or a dimension is not one.
+        ConfigError: a date, a dimension or a factor set is not one.
         StorageError: the ledger cannot be read.
     """
     from otel_carbon.errors import StorageError
@@ -63,9 +69,12 @@ def run(args: argparse.Namespace) -> int:
     path = chosen_ledger(args)
     if not path.exists():
         raise StorageError(f"there is no ledger at {path}: `otel-carbon demo` or `otel-carbon serve` begins one")
+    second = None if args.compare_set is None else _second(args.compare_set)
     ledger = Ledger.open_read_only(path)
     try:
-        report = summarise(ledger, args.start, args.end, args.as_of, by=args.by.split(","), tenant=args.tenant)
+        report = summarise(
+            ledger, args.start, args.end, args.as_of, by=args.by.split(","), tenant=args.tenant, second=second
+        )
     finally:
         ledger.close()
     match args.format:
@@ -76,3 +85,14 @@ def run(args: argparse.Namespace) -> int:
         case _:
             print_report(report, str(path), sys.stdout)
     return 0
+
+
+def _second(set_id: str) -> Estimator:
+    from dataclasses import replace
+
+    from otel_carbon.estimator import Estimator
+    from otel_carbon.estimator.settings import settings_from_environment
+    from otel_carbon.factors import FactorTables
+
+    settings = settings_from_environment(os.environ)
+    return Estimator(FactorTables.bundled(), replace(settings, factor_set=set_id))

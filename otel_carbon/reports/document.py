@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from otel_carbon.ledger.columns import BOUNDS, QUANTITIES, TOKENS
 from otel_carbon.model import Interval
-from otel_carbon.reports.report import Report, Totals
+from otel_carbon.reports.report import Report, SecondGroup, SecondSet, Totals
 
 __all__ = ["report_csv", "report_document"]
 
@@ -21,6 +21,8 @@ _UNITS: Mapping[str, str] = {
     "co2e_embodied_grams": "gCO2e",
     "water_liters": "L",
 }
+
+_OF_SECOND = ("energy_wh", "co2e_grams")
 
 
 def report_document(report: Report) -> dict[str, Any]:
@@ -42,22 +44,57 @@ def report_document(report: Report) -> dict[str, Any]:
         "units": dict(_UNITS),
         "notes": list(report.notes),
         "sentence": report.sentence,
+        "second_set": None if report.second_set is None else _second(report.second_set),
     }
 
 
 def report_csv(report: Report) -> str:
-    """Return a report as CSV: one row per group, or one row in all. Units are in the column names."""
+    """Return a report as CSV: one row per group, or one row in all. Units are in the column names.
+
+    Figures of a second set have columns of their own, at the end.
+    """
+    second = report.second_set
     rows = [(group.keys, group.totals) for group in report.groups] if report.by else [({}, report.totals)]
+    others: Sequence[SecondGroup] = () if second is None else second.groups if report.by else (second.totals,)
     columns = [f"{name}_{bound}" for name in QUANTITIES for bound in BOUNDS]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["period_from", "period_to", *report.by, "calls", *TOKENS, *columns])
-    for keys, totals in rows:
+    more = [] if second is None else [f"second_{name}_{bound}" for name in _OF_SECOND for bound in BOUNDS]
+    named = [] if second is None else ["second_factor_set"]
+    writer.writerow(["period_from", "period_to", *report.by, "calls", *TOKENS, *columns, *named, *more])
+    for index, (keys, totals) in enumerate(rows):
         numbers = [totals.calls, *(getattr(totals, name) for name in TOKENS)]
         bounds = [value for name in QUANTITIES for value in _bounds(getattr(totals, name))]
         names = [keys.get(name) or "" for name in report.by]
-        writer.writerow([report.period.start, report.period.end, *names, *numbers, *bounds])
+        beside = [] if second is None else [second.factor_set, *_second_bounds(others[index])]
+        writer.writerow([report.period.start, report.period.end, *names, *numbers, *bounds, *beside])
     return buffer.getvalue()
+
+
+def _second_bounds(group: SecondGroup) -> list[float | None]:
+    return [value for name in _OF_SECOND for value in _bounds(getattr(group, name))]
+
+
+def _second(second: SecondSet) -> dict[str, Any]:
+    return {
+        "factor_set": second.factor_set,
+        "title": second.title,
+        "warning": second.warning,
+        "totals": _second_group(second.totals),
+        "groups": [{**group.keys, **_second_group(group)} for group in second.groups],
+        "answered_by": dict(second.answered_by),
+        "not_estimated_calls": second.not_estimated_calls,
+        "why": second.why,
+    }
+
+
+def _second_group(group: SecondGroup) -> dict[str, Any]:
+    return {
+        "calls": group.calls,
+        "energy_wh": _interval(group.energy_wh),
+        "co2e_grams": _interval(group.co2e_grams),
+        "ratio": group.ratio,
+    }
 
 
 def _totals(totals: Totals) -> dict[str, Any]:

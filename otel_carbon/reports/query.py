@@ -9,13 +9,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from otel_carbon.ledger.columns import TOKENS
 from otel_carbon.ledger.rollup import COUNTS, DIMENSIONS, HOUR_SQL, LINE_COUNTS, SUMS, dimension_sql
 from otel_carbon.reports.period import hour_of_bound
 
-__all__ = ["BY", "Question", "as_of_default", "conflicts", "lines_taken_back", "spans_by_status", "sums"]
+__all__ = [
+    "BY",
+    "Question",
+    "as_of_default",
+    "conflicts",
+    "distinct_calls",
+    "lines_taken_back",
+    "spans_by_status",
+    "sums",
+]
 
 _TIMES = {"month": 7, "day": 10, "hour": 17}  # leading characters of 2026-11-23T20:00Z
 _ALWAYS = ("status", "confidence", "factor_set", "grid_source")
+_OF_A_CALL = (
+    *("provider", "request_model", "model", "operation", "region", "region_source", "grid_zone"),
+    *("grid_intensity_g_per_kwh", "grid_source", "factor_set", "adjusted_count"),
+)
 
 BY = (
     "provider",
@@ -71,6 +85,26 @@ def sums(connection: sqlite3.Connection, question: Question) -> Iterator[dict[st
     keys = ", ".join(str(number + 1) for number in range(len(dimensions)))
     cursor = connection.execute(
         f"SELECT {', '.join(columns)} FROM {table}{where} GROUP BY {keys} ORDER BY {keys}", values
+    )
+    names = [column[0] for column in cursor.description]
+    for row in cursor:
+        yield dict(zip(names, row, strict=True))
+
+
+def distinct_calls(connection: sqlite3.Connection, question: Question) -> Iterator[dict[str, Any]]:
+    """Yield the calls with token counts, those that agree in everything an estimate depends on as one row.
+
+    `calls` is how many of them stand, reversed ones taken off; tokens are those of a line.
+    """
+    columns = [f"{_of_lines(name)} AS by_{name}" for name in question.by]
+    columns += [*_OF_A_CALL, *(f"ABS({name}) AS {name}" for name in TOKENS)]
+    where, values = _where(question, "lines")
+    condition = f"{where} AND" if where else " WHERE"
+    keys = ", ".join(str(number + 1) for number in range(len(columns)))
+    cursor = connection.execute(
+        f"SELECT {', '.join(columns)}, SUM(calls) AS calls FROM lines{condition} input_tokens IS NOT NULL"
+        f" GROUP BY {keys} HAVING SUM(calls) > 0 ORDER BY {keys}",
+        values,
     )
     names = [column[0] for column in cursor.description]
     for row in cursor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from otel_carbon.model import Interval
 
-__all__ = ["Coverage", "Group", "Period", "Report", "TakenBack", "Totals"]
+__all__ = ["Coverage", "Group", "Period", "Report", "SecondGroup", "SecondSet", "TakenBack", "Totals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,37 @@ class TakenBack:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondGroup:
+    """The same calls by another factor set. A quantity that not every one of the calls has is None."""
+
+    keys: Mapping[str, str | None]
+    calls: int | float
+    """Calls that the second set estimates."""
+    energy_wh: Interval | None
+    co2e_grams: Interval | None
+    ratio: float | None
+    """Central gCO2e by the second set over that in the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondSet:
+    """The calls of a report by another factor set: an alternative to its figures, never added to them."""
+
+    factor_set: str
+    title: str
+    warning: str | None
+    """What everybody who uses this set must know."""
+    totals: SecondGroup
+    groups: tuple[SecondGroup, ...]
+    """In the order of the report's own groups."""
+    answered_by: Mapping[str, int | float]
+    """Calls by the factor set that gave the figure: the set itself, or the one that it falls back to."""
+    not_estimated_calls: int | float
+    why: str
+    """Why the figures differ."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The answer of the ledger for one period, as it stood at one moment."""
 
@@ -93,3 +124,4 @@ class Report:
     notes: tuple[str, ...]
     sentence: str
     """What was estimated, how, and what is left out."""
+    second_set: SecondSet | None = None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from otel_carbon.errors import ConfigError
+from otel_carbon.estimator import Estimator
 from otel_carbon.factors import FactorTables
 from otel_carbon.factors.equivalents import DEFAULT_EQUIVALENTS, equivalents_of
 from otel_carbon.ledger import Ledger
@@ -20,6 +22,7 @@ from otel_carbon.reports import query
 from otel_carbon.reports.period import end_of, start_of
 from otel_carbon.reports.query import BY, Question
 from otel_carbon.reports.report import Coverage, Group, Period, Report, TakenBack, Totals
+from otel_carbon.reports.second_set import SecondSums
 from otel_carbon.reports.wording import notes_of, sentence_of
 
 __all__ = ["DEFAULT_BY", "summarise"]
@@ -39,12 +42,13 @@ def summarise(
     *,
     by: Iterable[str] = DEFAULT_BY,
     tenant: str | None = None,
+    second: Estimator | None = None,
 ) -> Report:
     """Return the report over a period.
 
     `start`, `end` and `as_of` are dates or times (ISO 8601, UTC where they do not say). A date alone is the whole day:
     `end` and `as_of` include it; a time as `end` is exclusive. With `as_of` the report is what it was then, whatever
-    was recorded since.
+    was recorded since. `second` estimates the same calls by another factor set, beside the figures of the ledger.
 
     Raises:
         ConfigError: a date or a dimension is not one.
@@ -65,7 +69,9 @@ def summarise(
         conflicts = query.conflicts(connection, question)
         taken_back = TakenBack(*query.lines_taken_back(connection, question))
         seen_until = query.as_of_default(connection)
-    return _report(question, rows, _coverage(spans, rows, conflicts), taken_back, seen_until)
+        sums = None if second is None else SecondSums(second, question.by, query.distinct_calls(connection, question))
+    report = _report(question, rows, _coverage(spans, rows, conflicts), taken_back, seen_until)
+    return report if sums is None else replace(report, second_set=sums.beside(report))
 
 
 def _dimensions(by: Iterable[str]) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from otel_carbon.errors import MissingExtraError
 from otel_carbon.reports.display import compact, count, energy_with_bounds, grams_with_bounds, percent, significant
-from otel_carbon.reports.report import Group, Report, Totals
+from otel_carbon.reports.report import Group, Report, SecondSet, Totals
+from otel_carbon.reports.second_table import second_notes, second_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,6 +87,8 @@ class _Page:
         self._headline(report.totals)
         if report.groups:
             self._groups(report.groups)
+        if report.second_set is not None:
+            self._second(report.second_set)
         self._foundation()
         self._line()
         self._wrapped(report.sentence)
@@ -183,6 +186,15 @@ class _Page:
         full = round(share * _BAR)
         block, empty = ("█", "░") if self._fancy else ("#", ".")
         return f"{block * full}{empty * (_BAR - full)} {percent(share):>5}"
+
+    def _second(self, second: SecondSet) -> None:
+        self._wrapped(f"The same calls by {second.factor_set} (not added to the figures above)", style="bold")
+        self._console.print(
+            second_table(self._report, second, _MOST_GROUPS, lambda text: self._plain(self._name(text)))
+        )
+        for note in second_notes(second):
+            self._wrapped(note, style="dim")
+        self._line()
 
     def _foundation(self) -> None:
         coverage = self._report.coverage
