@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from otel_carbon.errors import ConfigError
 from otel_carbon.estimator import Estimator, EstimatorSettings
 from otel_carbon.factors import FactorTables
-from otel_carbon.model import Call, Confidence, FactorRef, Footprint, Interval, NotEstimated, Status, Usage
+from otel_carbon.model import Call, Confidence, FactorRef, Footprint, Interval, Mark, NotEstimated, Status, Usage
 
 _TABLES = FactorTables.bundled()
 _ESTIMATOR = Estimator(_TABLES)
@@ -278,3 +279,27 @@ def test_threads_get_the_same_answer() -> None:
         outcomes = list(pool.map(estimator.estimate, calls))
 
     assert outcomes == [_ESTIMATOR.estimate(call) for call in calls]
+
+
+@pytest.mark.parametrize("tier", ["batch", "flex"])
+def test_a_cheaper_tier_is_noted_and_not_discounted(tier: str) -> None:
+    call = Call(provider="openai", model="gpt-4o", usage=Usage(1200, 0, 0, 345, 0))
+    plain = _ESTIMATOR.estimate(call)
+    tiered = _ESTIMATOR.estimate(replace(call, service_tier=tier))
+    assert isinstance(plain, Footprint)
+    assert isinstance(tiered, Footprint)
+
+    assert replace(tiered, notes=plain.notes) == plain
+    assert tiered.notes == (
+        *plain.notes,
+        f"ran in the {tier} tier: no discount is made, since no energy figure is published",
+    )
+    mark = Mark(Status.ESTIMATED, factor=tiered.factor, region=tiered.region, grid=tiered.grid)
+    assert _ESTIMATOR.recompute(replace(call, service_tier=tier), mark) == tiered
+
+
+@pytest.mark.parametrize("tier", [None, "default", "priority", "scale"])
+def test_other_tiers_are_not_noted(tier: str | None) -> None:
+    call = Call(provider="openai", model="gpt-4o", usage=Usage(1200, 0, 0, 345, 0))
+
+    assert _ESTIMATOR.estimate(replace(call, service_tier=tier)) == _ESTIMATOR.estimate(call)

@@ -73,6 +73,16 @@ def test_a_span_of_the_current_convention_is_read_in_full() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["openai.response.service_tier", "gen_ai.openai.response.service_tier", "anthropic.response.service_tier"],
+)
+def test_the_tier_that_the_provider_ran_a_call_in_is_read(key: str) -> None:
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", key: "Batch"}
+
+    assert call(attributes).service_tier == "batch"
+
+
 def test_the_deprecated_names_of_the_convention_are_read() -> None:
     reading = call(
         {

@@ -8,7 +8,10 @@ from otel_carbon.estimator.derivation import Names
 from otel_carbon.factors.names import cut
 from otel_carbon.model import Call, Footprint, NotEstimated, Outcome, Status, Usage
 
-__all__ = ["cut_short", "is_zero", "names_of", "says_nothing", "without_usage"]
+__all__ = ["CHEAPER_TIERS", "cut_short", "is_zero", "names_of", "says_nothing", "with_note", "without_usage"]
+
+CHEAPER_TIERS = frozenset({"batch", "flex"})
+"""Service tiers that cost less money; no provider has published what they do to energy."""
 
 _NO_COUNTS = NotEstimated(Status.NO_USAGE, "the call carries no token counts")
 _ALL_ZERO = NotEstimated(Status.NO_USAGE, "all token counts are zero")
@@ -28,6 +31,11 @@ def without_usage(call: Call) -> NotEstimated:
     if call.failed:
         return _FAILED
     return _NO_COUNTS if call.usage is None else _ALL_ZERO
+
+
+def with_note(outcome: Outcome, note: str) -> Outcome:
+    """Return an outcome with one more note, where it is an estimate."""
+    return replace(outcome, notes=(*outcome.notes, note)) if isinstance(outcome, Footprint) else outcome
 
 
 def is_zero(usage: Usage) -> bool:

@@ -6,7 +6,15 @@ from bisect import bisect_right
 from dataclasses import replace
 from functools import lru_cache
 
-from otel_carbon.estimator.calls import cut_short, is_zero, names_of, says_nothing, without_usage
+from otel_carbon.estimator.calls import (
+    CHEAPER_TIERS,
+    cut_short,
+    is_zero,
+    names_of,
+    says_nothing,
+    with_note,
+    without_usage,
+)
 from otel_carbon.estimator.card import RateCard, apply_card
 from otel_carbon.estimator.cards import Card, apply, card_of
 from otel_carbon.estimator.derivation import Derivation, Names, derive
@@ -194,8 +202,11 @@ class Estimator:
 
 
 def _footprint(card: Card, usage: Usage, call: Call) -> Outcome:
-    alternative = call.usage_alternative
+    alternative, tier = call.usage_alternative, call.service_tier
     try:
+        if tier in CHEAPER_TIERS:
+            plain = _footprint(card, usage, replace(call, service_tier=None))
+            return with_note(plain, f"ran in the {tier} tier: no discount is made, since no energy figure is published")
         if alternative is None and type(card) is RateCard:  # nearly every call
             return apply_card(card, usage)
         footprint = apply(card, usage, call.latency_s)

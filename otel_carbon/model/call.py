@@ -72,3 +72,5 @@ class Call:
     at_unix_nano: int | None = None
     """When the call began; chooses the version of the factor set. None: the newest."""
     response_id: str | None = None
+    service_tier: str | None = None
+    """How the provider ran it, in lower case: `default`, `priority`, `batch`, `flex`, as its answer says."""

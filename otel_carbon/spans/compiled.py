@@ -39,6 +39,7 @@ class CompiledDialect:
         "response_id",
         "response_model",
         "server_address",
+        "service_tier",
         "without_operation",
     )
 
@@ -54,6 +55,7 @@ class CompiledDialect:
         self.request_model = fields["request_model"]
         self.response_model = fields["response_model"]
         self.response_id = fields["response_id"]
+        self.service_tier = fields["service_tier"]
         self.server_address = fields["server_address"]
         self.region = fields["region"]
         self.input_tokens = fields["input_tokens"]

@@ -99,6 +99,7 @@ class SpanReader:
             if usage is None or (model or request_model) is None or kind not in _REMOTE_KINDS:
                 return Parent(operation or "no operation")
             recorded = operation or "chat"
+        tier = _first_text(get, dialect.service_tier)
         return Call(
             recorded,
             provider,
@@ -113,6 +114,7 @@ class SpanReader:
             _latency_s(started_unix_nano, ended_unix_nano),
             started_unix_nano or None,
             _first_text(get, dialect.response_id),
+            None if tier is None else tier.lower(),
         )
 
     def _who(self, attributes: Mapping[str, Any], dialect: CompiledDialect) -> tuple[str | None, str | None]:

@@ -18,6 +18,7 @@ FIELDS = (
     "request_model",
     "response_model",
     "response_id",
+    "service_tier",
     "server_address",
     "region",
     "input_tokens",
