@@ -31,7 +31,8 @@ class Payload:
     """One `Export<Signal>ServiceRequest` in protobuf encoding.
 
     `items` counts spans, data points or log records, as the Collector does. `enriched` is empty until the carbon
-    processor has seen the payload; it is for the connectors of the same process and is never stored.
+    processor has seen the payload. It is for connectors, and for exporters that keep up with the journal's tail; it is
+    never stored, so whoever reads it must do without as well.
     """
 
     signal: Signal
