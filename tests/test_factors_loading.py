@@ -49,7 +49,7 @@ def _file(tmp_path: Path, text: str) -> Path:
         (
             'confidence = "estimated"\nsource_id = "otel-carbon-derived"',
             'confidence = "estimated"\nsource_id = "hearsay"',
-            "acme.toml, model 'acme-1': source_id 'hearsay' is not a known source; add it to sources.csv",
+            "acme.toml, model 'acme-1': source_id 'hearsay' is not a known source; describe it in a ",
         ),
         (
             'confidence = "estimated"\nsource_id = "otel-carbon-derived"',

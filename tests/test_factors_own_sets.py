@@ -14,7 +14,7 @@ from otel_carbon.errors import ConfigError, FactorError
 from otel_carbon.estimator import Estimator, EstimatorSettings, settings_from_environment
 from otel_carbon.estimator.api import estimate
 from otel_carbon.factors import FactorTables
-from otel_carbon.model import Call, Footprint, Interval, Mark, Status, Usage
+from otel_carbon.model import Call, Footprint, Interval, Mark, Source, Status, Usage
 from otel_carbon.pipeline.component import Settings
 from otel_carbon.processors.carbon import FACTORY, Config
 
@@ -139,3 +139,81 @@ def test_a_file_that_is_not_valid_stops_the_start(file: str, old: str, new: str,
 
     with pytest.raises(FactorError, match=message):
         Estimator(FactorTables.bundled(), EstimatorSettings(factor_sets=(file,)))
+
+
+_SOURCE = """
+[[source]]
+id = "acme-meter"
+citation = "Acme, meter readings of rack 7"
+url = "https://acme.example/rack-7"
+date = "2026-10-31"
+licence = "internal"
+"""
+
+
+def _with_source(file: str, source: str = _SOURCE) -> None:
+    text = _SET.replace('source_id = "otel-carbon-derived"', 'source_id = "acme-meter"')
+    Path(file).write_text(text + source, encoding="utf-8")
+
+
+def test_a_set_brings_its_own_sources(file: str) -> None:
+    _with_source(file)
+    tables = FactorTables.bundled().with_factor_sets([file])
+
+    assert tables.sources["acme-meter"] == Source(
+        id="acme-meter",
+        citation="Acme, meter readings of rack 7",
+        url="https://acme.example/rack-7",
+        date="2026-10-31",
+        licence="internal",
+        verification="given by the factor set itself",
+        note="",
+    )
+    assert "acme-meter" not in FactorTables.bundled().sources
+
+
+def test_the_working_and_the_set_cite_its_own_sources(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _with_source(file)
+    cited = "\nacme-meter            Acme, meter readings of rack 7, https://acme.example/rack-7\n"
+    parser = argparse.ArgumentParser()
+    estimate_command.add_arguments(parser)
+    words = "--model acme-1 --output-tokens 9 --factor-set acme-2026.1 --explain --factor-set-file"
+    estimate_command.run(parser.parse_args([*words.split(), file]))
+    assert " ".join(cited.split()) in " ".join(capsys.readouterr().out.split())
+
+    parser = argparse.ArgumentParser()
+    factors_command.add_arguments(parser)
+    factors_command.run(parser.parse_args(["show", file]))
+    assert " ".join(cited.split()) in " ".join(capsys.readouterr().out.split())
+    factors_command.run(parser.parse_args(["show", file, "--format", "json"]))
+    assert json.loads(capsys.readouterr().out)["source"]["id"] == "acme-meter"
+
+
+def test_two_files_may_bring_the_same_source(file: str, tmp_path: Path) -> None:
+    _with_source(file)
+    other = tmp_path / "other.toml"
+    other.write_text(Path(file).read_text(encoding="utf-8").replace("acme-2026.1", "acme-2026.2"), encoding="utf-8")
+
+    tables = FactorTables.bundled().with_factor_sets([file, str(other)])
+
+    assert {"acme-2026.1", "acme-2026.2"} <= set(tables.set_ids)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'url = "https://acme.example/rack-7"\n',
+            "",
+            r"acme\.toml, source 'acme-meter': url is missing; a source needs",
+        ),
+        ('licence = "internal"', 'licence = " "', r"acme\.toml, source 'acme-meter': licence is missing"),
+        ("citation =", "quotation =", r"acme\.toml, source 'acme-meter': unknown key 'quotation'"),
+        ("acme-meter", "mlenergy-2026", r"acme\.toml, source 'mlenergy-2026': the id is taken by another source"),
+    ],
+)
+def test_a_source_that_is_not_whole_or_takes_a_known_id_is_refused(file: str, old: str, new: str, message: str) -> None:
+    _with_source(file, _SOURCE.replace(old, new))
+
+    with pytest.raises(FactorError, match=message):
+        FactorTables.bundled().with_factor_sets([file])

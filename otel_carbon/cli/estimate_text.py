@@ -8,8 +8,7 @@ from typing import Final
 from otel_carbon.cli.columns import aligned, scaled, significant
 from otel_carbon.estimator.api import Estimate
 from otel_carbon.estimator.explain import Step
-from otel_carbon.factors import FactorTables
-from otel_carbon.model import Confidence, Footprint, Interval, NotEstimated
+from otel_carbon.model import Confidence, Footprint, Interval, NotEstimated, Source
 
 __all__ = ["cells", "estimate_text", "estimates_text"]
 
@@ -45,7 +44,7 @@ def estimate_text(estimate: Estimate, *, explain: bool) -> str:
     ]
     parts = [outcome.model or "(no model name)", "", _quantities(outcome), "", aligned(facts)]
     if explain:
-        parts += ["", "working", "", _working(estimate.working)]
+        parts += ["", "working", "", _working(estimate.working, estimate.sources)]
     return "\n".join(parts)
 
 
@@ -113,7 +112,7 @@ def _row(estimate: Estimate) -> tuple[str, ...]:
     )
 
 
-def _working(steps: Sequence[Step]) -> str:
+def _working(steps: Sequence[Step], sources: Sequence[Source]) -> str:
     rows = [("step", "central", "low - high", "unit", "source", "how")]
     for step in steps:
         central = bounds = ""
@@ -121,7 +120,5 @@ def _working(steps: Sequence[Step]) -> str:
             central = significant(step.value.central, 4)
             bounds = f"{significant(step.value.low, 4)} - {significant(step.value.high, 4)}"
         rows.append((step.name, central, bounds, step.unit, step.source_id or "", step.how))
-    sources = FactorTables.bundled().sources
-    used = dict.fromkeys(step.source_id for step in steps if step.source_id in sources)
-    cited = [(source_id, f"{sources[source_id].citation}, {sources[source_id].url}") for source_id in used if source_id]
+    cited = [(source.id, f"{source.citation}, {source.url}") for source in sources]
     return "\n".join([aligned(rows, right=(1,)), "", "sources", "", aligned(cited)])

@@ -80,7 +80,7 @@ def _show(args: argparse.Namespace, tables: FactorTables) -> None:
     if args.format == "json":
         print(json.dumps(set_document(factor_set, tables, rows=True), indent=1))
     else:
-        print(show_text(factor_set, tables.sources))
+        print(show_text(factor_set, {**tables.sources, **factor_set.sources}))
 
 
 def _check(args: argparse.Namespace, tables: FactorTables) -> None:

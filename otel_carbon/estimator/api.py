@@ -19,7 +19,7 @@ from otel_carbon.factors import FactorTables
 from otel_carbon.factors.equivalents import DEFAULT_EQUIVALENTS, equivalents_of
 from otel_carbon.factors.places import knows_region
 from otel_carbon.factors.suggest import did_you_mean
-from otel_carbon.model import Call, Footprint, Outcome
+from otel_carbon.model import Call, Footprint, Outcome, Source
 
 __all__ = ["EQUIVALENTS", "Estimate", "estimate", "estimate_arguments", "prepared"]
 
@@ -37,6 +37,8 @@ class Estimate:
     equivalents: Mapping[str, float]
     """How many units of each thing the central gCO2e equal; empty where nothing was estimated."""
     working: tuple[Step, ...]
+    sources: tuple[Source, ...] = ()
+    """The publications that the working cites, in its order."""
     sci: Sci | None = None
     """Software Carbon Intensity; None where the factor set does not give its terms."""
 
@@ -129,7 +131,9 @@ def estimate_arguments(arguments: Arguments, equivalents: str = "epa", factor_se
         return Estimate(call.model or "", outcome, {}, ())
     things = equivalents_of(outcome.co2e_grams.central, estimator.tables.equivalents[EQUIVALENTS[equivalents]])
     sci = None if call.usage is None else sci_of_call(outcome, call.usage)
-    return Estimate(call.model or "", outcome, things, explain(estimator, call, outcome), sci)
+    working, known = explain(estimator, call, outcome), estimator.tables.sources
+    cited = tuple(known[key] for key in dict.fromkeys(step.source_id or "" for step in working) if key in known)
+    return Estimate(call.model or "", outcome, things, working, cited, sci)
 
 
 def prepared(arguments: Arguments, factor_sets: tuple[str, ...] = ()) -> tuple[Estimator, Call]:

@@ -27,7 +27,7 @@ def set_document(factor_set: FactorSet, tables: FactorTables, *, rows: bool) -> 
         "valid_from": factor_set.valid_from.isoformat(),
         "valid_to": factor_set.valid_to.isoformat() if factor_set.valid_to else None,
         "licence": factor_set.licence,
-        "source": asdict(tables.sources[factor_set.source_id]),
+        "source": asdict({**tables.sources, **factor_set.sources}[factor_set.source_id]),
         "fallback": factor_set.fallback_id,
         "warning": factor_set.warning,
         "models": len(factor_set.models),

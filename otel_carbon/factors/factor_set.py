@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,7 +24,8 @@ from otel_carbon.factors.plausible import check_plausible
 from otel_carbon.factors.rates import token_rates
 from otel_carbon.factors.rows import Basis, Boundary, FactorRow, FactorSet, RegionRow
 from otel_carbon.factors.scale import request_scale
-from otel_carbon.model import Confidence
+from otel_carbon.factors.sources import own_sources
+from otel_carbon.model import Confidence, Source
 
 if TYPE_CHECKING:
     from otel_carbon.factors.lca import LcaTables
@@ -42,7 +44,7 @@ _FIGURES_OF: Mapping[Basis, frozenset[str]] = {
 }
 
 
-def load_factor_set(path: Path, source_ids: Container[str], constants: Constants) -> FactorSet:
+def load_factor_set(path: Path, sources: Mapping[str, Source], constants: Constants) -> FactorSet:
     """Read and check one factor-set file.
 
     Raises:
@@ -56,7 +58,9 @@ def load_factor_set(path: Path, source_ids: Container[str], constants: Constants
     head = document.get("set")
     if not isinstance(head, dict):
         raise FactorError(f"{path.name}: the table [set] is missing")
-    return _factor_set(path, head, document, _Reader(path.name, source_ids, constants, head))
+    own = own_sources(path.name, document.get("source", ()), sources)
+    reader = _Reader(path.name, {**sources, **own}, constants, head)
+    return replace(_factor_set(path, head, document, reader), sources=own)
 
 
 class _Reader:
@@ -71,7 +75,7 @@ class _Reader:
     def source_id(self, where: str, row: Mapping[str, Any]) -> str:
         value = _text(where, row, "source_id")
         if value not in self._source_ids:
-            raise FactorError(f"{where}: source_id {value!r} is not a known source; add it to sources.csv")
+            raise FactorError(f"{where}: source_id {value!r} is not a known source; describe it in a [[source]]")
         return value
 
     def row(self, kind: str, raw: Mapping[str, Any]) -> FactorRow:

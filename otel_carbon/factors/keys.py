@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["ENERGY_OR_CARBON_KEYS", "PUBLISHED_PREFIX", "REGION_KEYS", "ROW_KEYS", "SET_KEYS", "TOP_KEYS", "TOTAL_KEYS"]
+__all__ = [
+    "ENERGY_OR_CARBON_KEYS",
+    "PUBLISHED_PREFIX",
+    "REGION_KEYS",
+    "ROW_KEYS",
+    "SET_KEYS",
+    "SOURCE_KEYS",
+    "TOP_KEYS",
+    "TOTAL_KEYS",
+]
 
-TOP_KEYS = frozenset({"schema", "set", "model", "class", "region"})
+TOP_KEYS = frozenset({"schema", "set", "source", "model", "class", "region"})
 SET_KEYS = frozenset(
     {
         *("id", "version", "title", "licence", "source_id", "valid_from", "valid_to"),
@@ -35,4 +44,5 @@ _TEXT_KEYS = frozenset(
     }
 )
 ROW_KEYS = frozenset({"name", "match", "confidence", "source_id"}) | _TOKEN_KEYS | TOTAL_KEYS | _TEXT_KEYS
+SOURCE_KEYS = frozenset({"id", "citation", "url", "date", "licence", "note"})
 REGION_KEYS = frozenset({"name", "label", "g_per_kwh", "published_note", "regions", "source_id"})

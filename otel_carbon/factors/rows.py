@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from otel_carbon.model import Confidence, Interval
+from otel_carbon.model import Confidence, Interval, Source
 
 if TYPE_CHECKING:  # only a parametric set needs these, and start-up must be light
     from otel_carbon.factors.lca import LcaModel, LcaTables
@@ -101,5 +101,7 @@ class FactorSet:
     """What everybody who selects this set must know, as a sentence."""
     parts: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where grid, PUE, hardware and water come from: default (the package), own (the set), included or none."""
+    sources: Mapping[str, Source] = field(default_factory=dict[str, Source])
+    """Sources that the file brings along, by id."""
     lca: LcaTables | None = None
     """Constants, data centres and electricity mixes, where the set is parametric."""

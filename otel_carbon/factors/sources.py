@@ -1,14 +1,20 @@
-"""The publications that every number rests on, from `data/sources.csv`."""
+"""The publications that every number rests on: of `data/sources.csv`, and those that a factor set brings along."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from otel_carbon.errors import FactorError
+from otel_carbon.factors.keys import SOURCE_KEYS
 from otel_carbon.model import Source
 
-__all__ = ["load_sources"]
+__all__ = ["load_sources", "own_sources"]
+
+_REQUIRED = ("id", "citation", "url", "date", "licence")
+_OWN = "given by the factor set itself"
 
 
 def load_sources(path: Path) -> dict[str, Source]:
@@ -34,5 +40,29 @@ def load_sources(path: Path) -> dict[str, Source]:
         )
         if not (source.id and source.citation and source.url and source.licence):
             raise FactorError(f"{path.name}, {source.id!r}: a source needs a citation, a url and a licence")
+        sources[source.id] = source
+    return sources
+
+
+def own_sources(file: str, rows: Sequence[Mapping[str, Any]], known: Mapping[str, Source]) -> dict[str, Source]:
+    """Return the sources that a factor-set file brings along, by id.
+
+    Two files may bring the same source; none may give another one under the id of a known source.
+
+    Raises:
+        FactorError: a key is missing, empty or unknown, or an id stands for two sources.
+    """
+    sources: dict[str, Source] = {}
+    for row in rows:
+        where = f"{file}, source {row.get('id')!r}"
+        for key in sorted(row.keys() - SOURCE_KEYS):
+            raise FactorError(f"{where}: unknown key {key!r}")
+        for key in _REQUIRED:
+            if not str(row.get(key, "")).strip():
+                raise FactorError(f"{where}: {key} is missing; a source needs {', '.join(_REQUIRED)}")
+        values = {key: str(row[key]) for key in row}
+        source = Source(**{"note": "", **values}, verification=_OWN)
+        if source.id in sources or known.get(source.id, source) != source:
+            raise FactorError(f"{where}: the id is taken by another source; give this one an id of its own")
         sources[source.id] = source
     return sources

@@ -64,6 +64,7 @@ class FactorTables:
             raise FactorError(f"{path}: the factor set id {added.id!r} is taken; a changed set needs a new id")
         self._files[added.id] = path
         self._sets[added.id] = added
+        self.sources = {**self.sources, **added.sources}
         return added
 
     def with_factor_sets(self, paths: Iterable[str]) -> FactorTables:

@@ -11,7 +11,7 @@ from otel_carbon.factors import Basis, Boundary, FactorSet
 from otel_carbon.model import Call, FactorRef, Footprint, Grid, Interval, Mark, Outcome, Region, Status, Usage
 from otel_carbon.reports.report import Report, SecondGroup, SecondSet
 
-__all__ = ["SecondSums"]
+__all__ = ["SecondSums", "usage_of_line"]
 
 _BASES = {
     Basis.PER_TOKEN: "energy per kind of token",
@@ -105,13 +105,25 @@ class SecondSums:
             self._groups[tuple(row[f"by_{name}"] or None for name in self._by)].add(outcome, calls)
 
 
+def usage_of_line(row: Mapping[str, Any]) -> Usage | None:
+    """Return the tokens of one call; a line that stands for several has those of all of them, a reversal negative."""
+    if row["input_tokens"] is None or row["output_tokens"] is None:
+        return None
+    count: float = row["adjusted_count"]
+    read, write, reasoning, tokens_in, tokens_out = (
+        round(abs(row[name] or 0) / count)
+        for name in ("cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "input_tokens", "output_tokens")
+    )
+    return Usage(max(tokens_in - read - write, 0), read, write, max(tokens_out - reasoning, 0), reasoning)
+
+
 def _estimated(estimator: Estimator, row: Mapping[str, Any]) -> Outcome:
     call = Call(
         operation=row["operation"] or "chat",
         provider=row["provider"],
         model=row["model"],
         request_model=row["request_model"],
-        usage=_usage(row),
+        usage=usage_of_line(row),
     )
     found = estimator.estimate(call)
     if not isinstance(found, Footprint) or row["region_source"] is None:
@@ -120,16 +132,6 @@ def _estimated(estimator: Estimator, row: Mapping[str, Any]) -> Outcome:
     grid = Grid(row["grid_zone"], row["grid_intensity_g_per_kwh"], row["grid_source"])
     factor = FactorRef(found.factor.set, found.factor.id, found.factor.match)
     return estimator.recompute(call, Mark(Status.ESTIMATED, factor=factor, region=region, grid=grid))
-
-
-def _usage(row: Mapping[str, Any]) -> Usage:
-    """Return the tokens of one call; a line that stands for several has those of all of them."""
-    count: float = row["adjusted_count"]
-    read, write, reasoning = (
-        round(row[name] / count) for name in ("cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
-    )
-    uncached = max(round(row["input_tokens"] / count) - read - write, 0)
-    return Usage(uncached, read, write, max(round(row["output_tokens"] / count) - reasoning, 0), reasoning)
 
 
 def _group(keys: Mapping[str, str | None], sums: _Sum, first: Interval | None) -> SecondGroup:
