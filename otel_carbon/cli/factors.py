@@ -29,8 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     diff = actions.add_parser("diff", help="rows that differ between two factor sets")
     diff.add_argument("first", metavar="A", help="id of a factor set, or a factor-set file")
     diff.add_argument("second", metavar="B")
-    explain = actions.add_parser("explain", help="how a model name is read, and its factor in every set")
-    explain.add_argument("model", metavar="MODEL")
+    explain = actions.add_parser(
+        "explain", help="how a model name is read, or what a line of the ledger or a span rests on"
+    )
+    _add_what_to_explain(explain)
     licences = actions.add_parser("licences", help="the licence of every data file")
     for action in (listed, show, diff, explain):
         action.add_argument(
@@ -99,8 +101,29 @@ def _explain(args: argparse.Namespace, tables: FactorTables) -> None:
     from otel_carbon.cli.factors_text import explain_text
     from otel_carbon.factors.documents import model_document
 
+    if args.model is None:
+        _explain_figure(args, tables)
+        return
     document = model_document(args.model, tables)
     print(json.dumps(document, indent=1) if args.format == "json" else explain_text(document))
+
+
+def _explain_figure(args: argparse.Namespace, tables: FactorTables) -> None:
+    from otel_carbon.cli.provenance import found_provenance
+    from otel_carbon.cli.provenance_text import provenance_text
+    from otel_carbon.reports.provenance import provenance_document
+
+    found = found_provenance(args, tables)
+    print(json.dumps(provenance_document(found), indent=1) if args.format == "json" else provenance_text(found))
+
+
+def _add_what_to_explain(explain: argparse.ArgumentParser) -> None:
+    what = explain.add_mutually_exclusive_group(required=True)
+    what.add_argument("model", metavar="MODEL", nargs="?", help="a model name, as it arrives")
+    what.add_argument("--line", metavar="SEQ", type=int, help="a line of the ledger, by its number")
+    what.add_argument("--span", metavar="TRACE_ID/SPAN_ID", help="the line of a span")
+    what.add_argument("--attributes", metavar="FILE", type=Path, help="attributes of a span, a JSON object")
+    explain.add_argument("--ledger", metavar="PATH", help="the ledger of the line (default: the usual one)")
 
 
 def _licences(args: argparse.Namespace, _tables: FactorTables) -> None:

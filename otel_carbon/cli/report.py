@@ -90,9 +90,10 @@ def run(args: argparse.Namespace) -> int:
 def _second(set_id: str) -> Estimator:
     from dataclasses import replace
 
-    from otel_carbon.estimator import Estimator
+    from otel_carbon.estimator import Estimator, factor_sets_from_environment
     from otel_carbon.estimator.settings import settings_from_environment
     from otel_carbon.factors import FactorTables
 
     settings = settings_from_environment(os.environ)
-    return Estimator(FactorTables.bundled(), replace(settings, factor_set=set_id))
+    tables = FactorTables.bundled().with_factor_sets(factor_sets_from_environment(os.environ))
+    return Estimator(tables, replace(settings, factor_set=set_id))
