@@ -114,3 +114,10 @@ unmatched = "none"
         "short",
         None,
     ]
+
+
+@pytest.mark.parametrize("model", ["rerank-v3.5", "cohere.rerank-v3-5:0", "BAAI/bge-reranker-v2-m3", "rerank-2.5-lite"])
+def test_a_reranker_has_the_factor_of_an_embedding_model(model: str) -> None:
+    found = _match(model)
+
+    assert (found.row.name, found.step, found.confidence) == ("embedding-small", "pattern", Confidence.CLASS_DEFAULT)

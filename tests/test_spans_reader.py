@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.attributes import BoundedAttributes
 
-from otel_carbon.model import Call, Usage
+from otel_carbon.model import Call, Usage, input_tokens, output_tokens
 from otel_carbon.spans import AttributionRules, Parent, SpanReader, read_mark
 
 READER = SpanReader.bundled()
@@ -485,3 +485,45 @@ def test_no_attribute_makes_the_reader_raise(
     assert (reading is not None) <= READER.looks_genai(attributes)
     if isinstance(reading, Call):
         repr(reading).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("before", "modalities"),
+    [
+        (
+            CHAT,
+            {
+                "gen_ai.usage.details.input_image_tokens": 765,
+                "gen_ai.usage.details.input_audio_tokens": 200,
+                "gen_ai.usage.details.output_audio_tokens": 300,
+            },
+        ),
+        (
+            {
+                "openinference.span.kind": "LLM",
+                "llm.model_name": "gpt-4o-audio-preview",
+                "llm.token_count.prompt": 1200,
+                "llm.token_count.completion": 345,
+            },
+            {"llm.token_count.prompt_details.audio": 200, "llm.token_count.completion_details.audio": 300},
+        ),
+    ],
+)
+def test_image_and_audio_tokens_are_inside_the_totals_and_not_added(
+    before: dict[str, Any], modalities: dict[str, int]
+) -> None:
+    reading = call({**before, **modalities})
+
+    assert reading.usage == call(before).usage
+    assert reading.usage is not None
+    assert (input_tokens(reading.usage), output_tokens(reading.usage)) == (1200, 345)
+
+
+def test_an_image_request_without_counts_has_no_usage() -> None:
+    attributes = {
+        "gen_ai.operation.name": "generate_content",
+        "gen_ai.request.model": "imagen-4.0-generate-001",
+        "gen_ai.output.type": "image",
+    }
+
+    assert call(attributes).usage is None
