@@ -106,7 +106,7 @@ unmatched = "none"
 
     def name_of(model: str) -> str | None:
         found = match_names(tables, acme, model, None)
-        return found and found.row.name
+        return None if found is None else found.row.name
 
     assert [name_of(model) for model in ("acme-large", "acme-large-2", "acme-small", "other")] == [
         "exact",

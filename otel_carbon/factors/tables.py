@@ -67,7 +67,7 @@ class FactorTables:
         self.sources = {**self.sources, **added.sources}
         return added
 
-    def with_factor_sets(self, paths: Iterable[str]) -> FactorTables:
+    def with_factor_sets(self, paths: Iterable[str | Path]) -> FactorTables:
         """Return tables that also have factor sets of the user, or these where they have them already.
 
         Raises:
