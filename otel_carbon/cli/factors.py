@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     diff = actions.add_parser("diff", help="rows that differ between two factor sets")
     diff.add_argument("first", metavar="A", help="id of a factor set, or a factor-set file")
     diff.add_argument("second", metavar="B")
+    diff.add_argument("--ledger", metavar="PATH", help="show what B instead of A changes for the calls of this ledger")
+    diff.add_argument("--from", dest="start", metavar="D", help="with --ledger: first day or moment, UTC")
+    diff.add_argument("--to", dest="end", metavar="D", help="with --ledger: last day, or the moment to end before")
     explain = actions.add_parser(
         "explain", help="how a model name is read, or what a line of the ledger or a span rests on"
     )
@@ -92,6 +95,11 @@ def _check(args: argparse.Namespace, tables: FactorTables) -> None:
 
 
 def _diff(args: argparse.Namespace, tables: FactorTables) -> None:
+    if args.ledger is not None:
+        from otel_carbon.cli.factors_ledger import ledger_diff_text
+
+        print(ledger_diff_text(args, tables))
+        return
     from otel_carbon.cli.factors_text import diff_text
 
     print(diff_text(_named(args.first, tables), _named(args.second, tables)))
