@@ -2,7 +2,7 @@
 
 from otel_carbon.reports.document import report_csv, report_document
 from otel_carbon.reports.query import BY
-from otel_carbon.reports.report import Coverage, Group, Period, Report, SecondGroup, SecondSet, TakenBack, Totals
+from otel_carbon.reports.report import Coverage, Group, Period, Report, Sci, SecondGroup, SecondSet, TakenBack, Totals
 from otel_carbon.reports.summary import DEFAULT_BY, summarise
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Group",
     "Period",
     "Report",
+    "Sci",
     "SecondGroup",
     "SecondSet",
     "TakenBack",

@@ -9,7 +9,7 @@ from typing import Any
 
 from otel_carbon.ledger.columns import BOUNDS, QUANTITIES, TOKENS
 from otel_carbon.model import Interval
-from otel_carbon.reports.report import Report, SecondGroup, SecondSet, Totals
+from otel_carbon.reports.report import Report, Sci, SecondGroup, SecondSet, Totals
 
 __all__ = ["report_csv", "report_document"]
 
@@ -44,6 +44,7 @@ def report_document(report: Report) -> dict[str, Any]:
         "units": dict(_UNITS),
         "notes": list(report.notes),
         "sentence": report.sentence,
+        "sci": None if report.sci is None else _sci(report.sci),
         "second_set": None if report.second_set is None else _second(report.second_set),
     }
 
@@ -73,6 +74,10 @@ def report_csv(report: Report) -> str:
 
 def _second_bounds(group: SecondGroup) -> list[float | None]:
     return [value for name in _OF_SECOND for value in _bounds(getattr(group, name))]
+
+
+def _sci(sci: Sci) -> dict[str, Any]:
+    return {"per_call_g": _interval(sci.per_call_g), "per_1k_tokens_g": _interval(sci.per_1k_tokens_g)}
 
 
 def _second(second: SecondSet) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from otel_carbon.model import Interval
 
-__all__ = ["Coverage", "Group", "Period", "Report", "SecondGroup", "SecondSet", "TakenBack", "Totals"]
+__all__ = ["Coverage", "Group", "Period", "Report", "Sci", "SecondGroup", "SecondSet", "TakenBack", "Totals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,15 @@ class TakenBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Sci:
+    """Software Carbon Intensity of the estimated calls, in gCO2e per functional unit."""
+
+    per_call_g: Interval
+    per_1k_tokens_g: Interval
+    """Per thousand tokens, input and output alike."""
+
+
+@dataclass(frozen=True, slots=True)
 class SecondGroup:
     """The same calls by another factor set. A quantity that not every one of the calls has is None."""
 
@@ -125,3 +134,4 @@ class Report:
     sentence: str
     """What was estimated, how, and what is left out."""
     second_set: SecondSet | None = None
+    sci: Sci | None = None

@@ -19,6 +19,7 @@ from otel_carbon.ledger.columns import bounds_of
 from otel_carbon.ledger.rollup import COUNTS, SUMS
 from otel_carbon.model import Interval, Status
 from otel_carbon.reports import query
+from otel_carbon.reports.intensity import sci_of_rows
 from otel_carbon.reports.period import end_of, start_of
 from otel_carbon.reports.query import BY, Question
 from otel_carbon.reports.report import Coverage, Group, Period, Report, TakenBack, Totals
@@ -110,6 +111,7 @@ def _report(
         equivalents={} if co2e is None else equivalents_of(co2e.central, tables.equivalents[DEFAULT_EQUIVALENTS]),
         notes=notes_of(coverage),
         sentence=sentence_of(co2e, shares, factor_sets, grid_sources),
+        sci=sci_of_rows(rows, co2e),
     )
 
 
