@@ -144,9 +144,7 @@ def test_a_place_is_chosen_by_the_keys_of_the_grid(
     assert ElectricityMaps("t", **options).place(keys) == place
 
 
-@pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), -1, 1e9, True, "302", None, [], {}], ids=repr
-)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, 1e9, True, "302", None, [], {}], ids=repr)
 def test_what_is_no_intensity_is_no_reading(value: Any) -> None:
     with grid_server(lambda _: Answer(entry(value, "2026-11-20T10:00:00.000Z"))) as server:
         assert electricity_maps(server.url).fetch("DE", TEN, TEN + 3600) == []
