@@ -146,6 +146,14 @@ def test_a_second_pass_changes_nothing(body: bytes) -> None:
     assert PROCESSOR.process(once) == once
 
 
+def test_two_spans_with_one_id_stay_two_in_a_second_pass() -> None:
+    agent = {"gen_ai.operation.name": "invoke_agent"}
+    once = processed(chat_span(1, extra=agent), chat_span(1, extra=agent, end_time_unix_nano=STARTED + 9))
+
+    assert len({each.sighting.ended_unix_nano for each in once.enriched}) == 2
+    assert PROCESSOR.process(once) == once
+
+
 @given(requests())
 def test_spans_that_are_not_enriched_keep_their_bytes(body: bytes) -> None:
     payload = PROCESSOR.process(parse(Signal.TRACES, body))

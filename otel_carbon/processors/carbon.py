@@ -107,11 +107,13 @@ class CarbonProcessor:
         enriched: list[Enriched] = []
         additions: dict[int, bytes] = {}
         repeated = duplicates([sighting for _, sighting, _ in spans])
-        earlier = {each.sighting.span: each for each in payload.enriched}
+        # A carbon processor before this one has seen the same spans in the same order. Ids would not do: a sender may
+        # give one to two spans.
+        earlier = payload.enriched if len(payload.enriched) == len(spans) else None
         for index, (at, sighting, marked) in enumerate(spans):
             call = sighting.call
             if marked or call is None:
-                enriched.append(earlier.get(sighting.span) or Enriched(sighting, None))
+                enriched.append(earlier[index] if earlier else Enriched(sighting, None))
                 continue
             outcome = _DUPLICATE if index in repeated else self.estimator.estimate(call)
             additions[at] = self._marks.encode(outcome)
