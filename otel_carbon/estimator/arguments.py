@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from otel_carbon.errors import ConfigError
-from otel_carbon.estimator.settings import MOST_INTENSITY_G_PER_KWH, MOST_PUE_RATIO
-from otel_carbon.model import Usage
+from otel_carbon.estimator.settings import MOST_PUE_RATIO
+from otel_carbon.model import MOST_INTENSITY_G_PER_KWH, Usage
 
 __all__ = ["ARGUMENT_NAMES", "Arguments", "read_arguments", "usage_of"]
 

@@ -9,7 +9,7 @@ from otel_carbon.estimator.arguments import Arguments
 from otel_carbon.estimator.document import outcome_document
 from otel_carbon.estimator.estimator import Estimator
 from otel_carbon.estimator.sci import Sci, sci_of_call
-from otel_carbon.factors import Basis, Boundary, FactorSet
+from otel_carbon.factors import PART_STATES, Basis, Boundary, FactorSet
 from otel_carbon.model import Call, Footprint, NotEstimated, Outcome
 
 __all__ = ["Comparison", "compare", "comparison_document"]
@@ -26,12 +26,6 @@ _BOUNDARIES = {
     Boundary.IT: "energy at the server",
     Boundary.FACILITY: "energy at the meter of the data centre",
     Boundary.NONE: "no energy",
-}
-_PARTS = {
-    "default": "of the package",
-    "own": "of the set",
-    "included": "inside the figure",
-    "none": "left out",
 }
 
 
@@ -98,5 +92,5 @@ def _why(factor_set: FactorSet, outcome: Outcome) -> str:
     parts = dict(factor_set.parts)
     if isinstance(outcome, Footprint) and outcome.grid.intensity_g_per_kwh is not None and parts["grid"] == "included":
         parts["grid"] = "default"  # this row publishes energy alone
-    inside = ", ".join(f"{name} {_PARTS[state]}" for name, state in parts.items())
+    inside = ", ".join(f"{name} {PART_STATES[state]}" for name, state in parts.items())
     return f"{_BASES[factor_set.basis]}; {_BOUNDARIES[factor_set.boundary]}; {inside}"

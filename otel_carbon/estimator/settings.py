@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from otel_carbon.errors import ConfigError
 from otel_carbon.factors import GridFamily
+from otel_carbon.model import MOST_INTENSITY_G_PER_KWH
 
 __all__ = [
     "DEFAULT_FACTOR_SET",
-    "MOST_INTENSITY_G_PER_KWH",
     "MOST_PUE_RATIO",
     "EstimatorSettings",
     "factor_sets_from_environment",
@@ -20,9 +20,8 @@ __all__ = [
 
 DEFAULT_FACTOR_SET = "otel-carbon-2026.11"
 
-# A slip in a unit would spoil every sum in silence: no grid comes near the first, no data centre near the second.
-MOST_INTENSITY_G_PER_KWH = 10_000.0
 MOST_PUE_RATIO = 10.0
+"""No data centre comes near it; a slip in a unit would spoil every sum in silence."""
 
 
 def _no_aliases() -> dict[str, str]:

@@ -22,7 +22,7 @@ from otel_carbon.factors.keys import (
 )
 from otel_carbon.factors.plausible import check_plausible
 from otel_carbon.factors.rates import token_rates
-from otel_carbon.factors.rows import Basis, Boundary, FactorRow, FactorSet, RegionRow
+from otel_carbon.factors.rows import PART_STATES, Basis, Boundary, FactorRow, FactorSet, RegionRow
 from otel_carbon.factors.scale import request_scale
 from otel_carbon.factors.sources import own_sources
 from otel_carbon.model import Confidence, Source
@@ -35,7 +35,6 @@ __all__ = ["load_factor_set"]
 E = TypeVar("E", Basis, Boundary, Confidence)
 
 _PARTS = {"grid": "grid", "PUE": "pue", "hardware": "embodied", "water": "water"}
-_PART_STATES = ("default", "own", "included", "none")
 _WILDCARDS = frozenset("*?[")
 _FIGURES_OF: Mapping[Basis, frozenset[str]] = {
     Basis.TOTAL_KWH_PER_1M: frozenset({"total_kwh_per_1m"}),
@@ -155,8 +154,8 @@ def _factor_set(path: Path, head: Mapping[str, Any], document: Mapping[str, Any]
 
 def _part(where: str, head: Mapping[str, Any], key: str) -> str:
     state = str(head.get(key, "default"))
-    if state not in _PART_STATES:
-        raise FactorError(f"{where}: {key} must be one of {', '.join(_PART_STATES)}, not {state!r}")
+    if state not in PART_STATES:
+        raise FactorError(f"{where}: {key} must be one of {', '.join(PART_STATES)}, not {state!r}")
     return state
 
 

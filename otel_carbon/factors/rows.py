@@ -13,7 +13,15 @@ from otel_carbon.model import Confidence, Interval, Source
 if TYPE_CHECKING:  # only a parametric set needs these, and start-up must be light
     from otel_carbon.factors.lca import LcaModel, LcaTables
 
-__all__ = ["Basis", "Boundary", "FactorRow", "FactorSet", "RegionRow", "TokenRates"]
+__all__ = ["PART_STATES", "Basis", "Boundary", "FactorRow", "FactorSet", "RegionRow", "TokenRates"]
+
+PART_STATES: Mapping[str, str] = {
+    "default": "of the package",
+    "own": "of the set",
+    "included": "inside the figure",
+    "none": "left out",
+}
+"""Where a set takes grid, PUE, hardware and water from: as a file says it, and as a reader is told."""
 
 
 class Basis(StrEnum):

@@ -1,12 +1,13 @@
 """Frozen values that everything above agrees on. No behaviour beyond checking themselves."""
 
 from otel_carbon.model.call import Call, Usage, input_tokens, output_tokens
-from otel_carbon.model.factor import Confidence, FactorRef, Grid, GridReading, Region, Source
+from otel_carbon.model.factor import MOST_INTENSITY_G_PER_KWH, Confidence, FactorRef, Grid, GridReading, Region, Source
 from otel_carbon.model.footprint import Footprint, Mark, NotEstimated, Outcome, Status
 from otel_carbon.model.interval import Interval
 from otel_carbon.model.sighting import Attribution, Sighting, SpanIdentity
 
 __all__ = [
+    "MOST_INTENSITY_G_PER_KWH",
     "Attribution",
     "Call",
     "Confidence",

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Confidence", "FactorRef", "Grid", "GridReading", "Region", "Source"]
+__all__ = ["MOST_INTENSITY_G_PER_KWH", "Confidence", "FactorRef", "Grid", "GridReading", "Region", "Source"]
+
+MOST_INTENSITY_G_PER_KWH = 10_000.0
+"""What a setting or a mark may claim: five times the dirtiest grid on record. More would only spoil every sum."""
 
 _MOST_G_PER_KWH = 3000.0  # burning oil shale or lignite in old plants stays below half of it
 

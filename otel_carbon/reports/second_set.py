@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from otel_carbon.estimator import Estimator
-from otel_carbon.factors import Basis, Boundary, FactorSet
+from otel_carbon.factors import PART_STATES, Basis, Boundary, FactorSet
 from otel_carbon.model import Call, FactorRef, Footprint, Grid, Interval, Mark, Outcome, Region, Status, Usage
 from otel_carbon.reports.report import Report, SecondGroup, SecondSet
 
@@ -26,7 +26,6 @@ _BOUNDARIES = {
     Boundary.FACILITY: "measured at the meter of the data centre",
     Boundary.NONE: "without energy",
 }
-_STATES = {"default": "of the package", "own": "of the set", "included": "inside the figure", "none": "left out"}
 _DIGITS = 12  # as the other figures of a report
 
 
@@ -155,7 +154,7 @@ def _why(first_sets: Iterable[FactorSet], second: FactorSet) -> str:
 
 
 def _described(factor_set: FactorSet) -> str:
-    parts = ", ".join(f"{name} {_STATES[state]}" for name, state in factor_set.parts.items())
+    parts = ", ".join(f"{name} {PART_STATES[state]}" for name, state in factor_set.parts.items())
     return f"{factor_set.id} is {_BASES[factor_set.basis]}, {_BOUNDARIES[factor_set.boundary]} ({parts})"
 
 

@@ -8,7 +8,17 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from otel_carbon.model import FactorRef, Footprint, Grid, Interval, Mark, Outcome, Region, Status
+from otel_carbon.model import (
+    MOST_INTENSITY_G_PER_KWH,
+    FactorRef,
+    Footprint,
+    Grid,
+    Interval,
+    Mark,
+    Outcome,
+    Region,
+    Status,
+)
 from otel_carbon.semconv.carbon import (
     OTEL_CARBON_CO2E_EMBODIED_GRAMS,
     OTEL_CARBON_CO2E_GRAMS,
@@ -62,7 +72,6 @@ MARK_KEYS = frozenset(
 )
 """Every attribute that a mark consists of."""
 
-_MOST_INTENSITY_G_PER_KWH = 10_000.0  # five times the dirtiest grid on record: more would only spoil every sum
 _FIRST_YEAR, _LAST_YEAR = 1971, 2261  # what nanoseconds since 1970 can say in 64 bits
 _ESTIMATED = Status.ESTIMATED.value
 _STATUSES = {status.value: status for status in Status}
@@ -188,7 +197,7 @@ def _grid(attributes: Mapping[str, Any]) -> Grid | None:
 
 def _intensity(attributes: Mapping[str, Any]) -> float | None:
     intensity = _quantity(attributes.get(OTEL_CARBON_GRID_INTENSITY_G_PER_KWH))
-    return intensity if intensity is not None and intensity <= _MOST_INTENSITY_G_PER_KWH else None
+    return intensity if intensity is not None and intensity <= MOST_INTENSITY_G_PER_KWH else None
 
 
 @lru_cache(maxsize=1024)
