@@ -288,6 +288,7 @@ def test_a_restart_knows_what_was_fetched_before_without_asking(tmp_path: Path) 
     path = tmp_path / "grid" / "test-hourly.json"
     first = refresher(Hours(), cache=ReadingCache(path, "test-hourly"))
     known = looked_up(first, TEN_S)
+    first.refresh()  # begins when the one under way has written its file
     first.close()
     provider = Hours()
     second = refresher(provider, cache=ReadingCache(path, "test-hourly"))
