@@ -175,6 +175,17 @@ def test_roll_ups_and_lines_give_the_same_report(filled: Ledger, start: str | No
     assert report_document(from_lines) == report_document(from_rollups)
 
 
+@pytest.mark.parametrize("dimension", ["agent", "user", "conversation"])
+def test_calls_are_grouped_by_agent_user_and_conversation(ledger: Ledger, dimension: str) -> None:
+    ledger.record([sighting(1, **{dimension: "a"}), sighting(2, **{dimension: "b"}), sighting(3, **{dimension: "b"})])
+    ledger.record([sighting(4)])
+
+    report = summarise(ledger, by=[dimension])
+
+    assert [(group.keys[dimension], group.totals.calls) for group in report.groups] == [("b", 2), (None, 1), ("a", 1)]
+    assert report.totals == summarise(ledger, by=[]).totals
+
+
 def test_as_of_gives_the_report_of_that_moment_after_reversals(ledger: Ledger) -> None:
     ledger.record([sighting(1, response_id="r"), sighting(2), sighting(3, usage=None, failed=True)])
     before = summarise(ledger)

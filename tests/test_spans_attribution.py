@@ -40,6 +40,27 @@ def test_an_end_user_is_recorded_only_when_a_key_is_configured() -> None:
     assert SpanReader.bundled(configured).attribution(attributes, {}) == Attribution(user="p3")
 
 
+def test_an_agent_is_known_by_its_name_and_else_by_its_id() -> None:
+    named = {"gen_ai.agent.id": "asst_1", "gen_ai.agent.name": "researcher", "gen_ai.conversation.id": "c1"}
+
+    assert SpanReader.bundled().attribution(named, {}) == Attribution(agent="researcher")
+    assert SpanReader.bundled().attribution({"gen_ai.agent.id": "asst_1"}, {}) == Attribution(agent="asst_1")
+
+
+def test_a_conversation_is_recorded_only_when_a_key_is_configured() -> None:
+    configured = AttributionRules(conversation=("gen_ai.conversation.id",))
+    attributes = {"gen_ai.conversation.id": "c1"}
+
+    assert SpanReader.bundled().attribution(attributes, {}) == Attribution()
+    assert SpanReader.bundled(configured).attribution(attributes, {}) == Attribution(conversation="c1")
+
+
+def test_the_reader_looks_at_every_key_of_every_rule() -> None:
+    rules = AttributionRules(("s",), ("e",), ("t",), ("p",), ("w",), ("u",), ("a",), ("c",))
+
+    assert rules.keys() == frozenset("septuwac")
+
+
 def test_a_value_that_is_no_name_gives_way_to_the_next_key() -> None:
     attributes = {"otel_carbon.tenant": 7, "tenant.id": "  "}
 

@@ -52,7 +52,7 @@ def _text(*names: str, required: bool = False) -> tuple[Column, ...]:
 COLUMNS: tuple[Column, ...] = (
     Column("seq", "INTEGER", required=True),
     *_text("kind", "recorded_at", "occurred_at", required=True),
-    *_text("service", "environment", "tenant", "project", "workload", "user"),
+    *_text("service", "environment", "tenant", "project", "workload", "user", "agent", "conversation"),
     *_text("provider", "request_model", "model", "normalised_model", "operation"),
     Column("calls", "REAL", required=True),
     *(Column(name, "INTEGER") for name in TOKENS),

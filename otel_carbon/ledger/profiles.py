@@ -114,6 +114,8 @@ def profile_key(sighting: Sighting, call: Call, why: Why, place: Footprint | Non
         who.project,
         who.workload,
         who.user,
+        who.agent,
+        who.conversation,
         call.provider,
         call.request_model,
         call.model,
@@ -164,7 +166,8 @@ def clean(text: str | None) -> str | None:
 def _who(sighting: Sighting, call: Call, place: Footprint | None) -> tuple[str | None, ...]:
     who = sighting.attribution
     normalised = place.model if place is not None else None
-    names = (who.service, who.environment, who.tenant, who.project, who.workload, who.user)
+    parties = (who.service, who.environment, who.tenant, who.project, who.workload)
+    names = (*parties, who.user, who.agent, who.conversation)
     models = (call.provider, call.request_model, call.model, normalised, call.operation)
     return tuple(clean(name) for name in (*names, *models))
 

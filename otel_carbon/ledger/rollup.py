@@ -15,6 +15,7 @@ __all__ = [
     "DIMENSIONS",
     "HOUR_SQL",
     "LINE_COUNTS",
+    "LINE_DIMENSIONS",
     "SUMS",
     "dimension_sql",
     "hour_of",
@@ -32,6 +33,7 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
     "tenant": ("tenant",),
     "project": ("project",),
     "workload": ("workload",),
+    "agent": ("agent",),
     "region": ("region",),
     "zone": ("grid_zone",),
     "confidence": ("confidence",),
@@ -41,6 +43,9 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
     "status": ("status",),
 }
 """Dimension of the roll-up -> the columns of a line it comes from; the first that is known."""
+
+LINE_DIMENSIONS: dict[str, tuple[str, ...]] = {"user": ("user",), "conversation": ("conversation",)}
+"""Dimensions with so many values that a roll-up by them would be as long as the book: only lines have them."""
 
 SUMS = ("calls", *TOKENS, *(name for quantity in QUANTITIES for name in bounds_of(quantity)))
 """Columns that the roll-up adds up. A sum is NULL where no line has a value."""
@@ -74,7 +79,7 @@ _FIRST_SUM, _LAST_SUM = _INDEX["calls"], _INDEX["water_liters_high"] + 1
 
 def dimension_sql(name: str) -> str:
     """Return the SQL expression over `lines` that gives a dimension as the roll-up stores it ('' for unknown)."""
-    columns = ", ".join(DIMENSIONS[name])
+    columns = ", ".join(f'"{column}"' for column in (DIMENSIONS | LINE_DIMENSIONS)[name])
     return f"COALESCE({columns}, '')"
 
 

@@ -19,7 +19,8 @@ VIEWS = (
     # Every call that stands: the lines that no reversal has taken back.
     (
         "CREATE VIEW calls AS SELECT occurred_at, provider, COALESCE(normalised_model, model, request_model) AS model,"
-        f" operation, service, environment, tenant, project, workload, status, calls, {_TOKENS}, {', '.join(_BANDS)},"
+        " operation, service, environment, tenant, project, workload, agent, status, calls,"
+        f" {_TOKENS}, {', '.join(_BANDS)},"
         " region, region_source, grid_zone, grid_intensity_g_per_kwh, factor_set, factor_id, confidence, trace_id,"
         " span_id, response_id, seq FROM lines WHERE kind = 'call'"
         " AND NOT EXISTS (SELECT 1 FROM lines AS taken_back WHERE taken_back.reverses_seq = lines.seq)"

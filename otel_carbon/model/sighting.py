@@ -21,7 +21,7 @@ class SpanIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Who a call is accounted to. Nothing here identifies an end user unless that was configured."""
+    """Who a call is accounted to. Nothing here leads to a person unless that was configured: `user`, `conversation`."""
 
     service: str | None = None
     environment: str | None = None
@@ -29,6 +29,8 @@ class Attribution:
     project: str | None = None
     workload: str | None = None
     user: str | None = None
+    agent: str | None = None
+    conversation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from otel_carbon.ledger.columns import TOKENS
-from otel_carbon.ledger.rollup import COUNTS, DIMENSIONS, HOUR_SQL, LINE_COUNTS, SUMS, dimension_sql
+from otel_carbon.ledger.rollup import (
+    COUNTS,
+    DIMENSIONS,
+    HOUR_SQL,
+    LINE_COUNTS,
+    LINE_DIMENSIONS,
+    SUMS,
+    dimension_sql,
+)
 from otel_carbon.reports.period import hour_of_bound
 
 __all__ = [
@@ -40,6 +48,9 @@ BY = (
     "tenant",
     "project",
     "workload",
+    "agent",
+    "user",
+    "conversation",
     "region",
     "zone",
     "confidence",
@@ -64,9 +75,9 @@ class Question:
 
     @property
     def from_rollups(self) -> bool:
-        """Whether the roll-ups can answer: whole hours, and the ledger as it stands now."""
+        """Whether the roll-ups can answer: whole hours, dimensions of theirs, and the ledger as it stands now."""
         whole = all(bound is None or hour_of_bound(bound) is not None for bound in (self.start, self.end))
-        return whole and self.as_of is None
+        return whole and self.as_of is None and LINE_DIMENSIONS.keys().isdisjoint(self.by)
 
 
 def sums(connection: sqlite3.Connection, question: Question) -> Iterator[dict[str, Any]]:
@@ -156,7 +167,7 @@ def _of_hourly(name: str) -> str:
 def _of_lines(name: str) -> str:
     if name in _TIMES:
         return f"substr({HOUR_SQL}, 1, {_TIMES[name]})"
-    return dimension_sql(name) if name in DIMENSIONS else name
+    return dimension_sql(name) if name in DIMENSIONS or name in LINE_DIMENSIONS else name
 
 
 def _where(question: Question, table: str) -> tuple[str, list[Any]]:

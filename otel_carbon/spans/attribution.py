@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from otel_carbon.model import Attribution
 from otel_carbon.semconv.carbon import OTEL_CARBON_PROJECT, OTEL_CARBON_TENANT, OTEL_CARBON_WORKLOAD
-from otel_carbon.semconv.gen_ai import DEPLOYMENT_ENVIRONMENT, DEPLOYMENT_ENVIRONMENT_NAME, SERVICE_NAME
+from otel_carbon.semconv.gen_ai import (
+    DEPLOYMENT_ENVIRONMENT,
+    DEPLOYMENT_ENVIRONMENT_NAME,
+    GEN_AI_AGENT_ID,
+    GEN_AI_AGENT_NAME,
+    SERVICE_NAME,
+)
 from otel_carbon.spans.values import text
 
 __all__ = ["AttributionRules", "attribution"]
@@ -18,8 +24,8 @@ __all__ = ["AttributionRules", "attribution"]
 class AttributionRules:
     """Attribute keys that name who a call is accounted to, best first.
 
-    Each key is looked for on the span, then on the resource. No key identifies an end user by default: name one in
-    `user` (for example `enduser.pseudo.id`) to have it in the ledger.
+    Each key is looked for on the span, then on the resource. No key leads to a person by default: name one in `user`
+    (for example `enduser.pseudo.id`) or `conversation` (`gen_ai.conversation.id`) to have it in the ledger.
     """
 
     service: tuple[str, ...] = (SERVICE_NAME,)
@@ -34,10 +40,12 @@ class AttributionRules:
         "k8s.cronjob.name",
     )
     user: tuple[str, ...] = ()
+    agent: tuple[str, ...] = (GEN_AI_AGENT_NAME, GEN_AI_AGENT_ID)
+    conversation: tuple[str, ...] = ()
 
     def keys(self) -> frozenset[str]:
         """Return every attribute key that the rules look at."""
-        return frozenset((*self.service, *self.environment, *self.tenant, *self.project, *self.workload, *self.user))
+        return frozenset(key for field in fields(self) for key in getattr(self, field.name))
 
 
 def attribution(rules: AttributionRules, attributes: Mapping[str, Any], resource: Mapping[str, Any]) -> Attribution:
@@ -49,6 +57,8 @@ def attribution(rules: AttributionRules, attributes: Mapping[str, Any], resource
         project=_first(rules.project, attributes, resource),
         workload=_first(rules.workload, attributes, resource),
         user=_first(rules.user, attributes, resource),
+        agent=_first(rules.agent, attributes, resource),
+        conversation=_first(rules.conversation, attributes, resource),
     )
 
 
