@@ -13,6 +13,7 @@ from ledger_cases import estimator, open_ledger, parent_sighting, rows, sighting
 
 from otel_carbon.errors import ConfigError
 from otel_carbon.ledger import Ledger
+from otel_carbon.ledger.verify import verify
 from otel_carbon.model import Footprint, Interval, Mark, Status, Usage
 from otel_carbon.reports import BY, report_csv, report_document, summarise
 
@@ -78,6 +79,7 @@ def test_the_document_has_the_shape_of_the_interface(filled: Ledger) -> None:
         "failed": 1,
         "unknown_model": 0,
         "sampled_calls": 0,
+        "sampling_refused": 0,
         "parents": 2,
         "conflicts": 0,
         "claims_differ": 0,
@@ -225,6 +227,20 @@ def test_sampled_calls_are_counted_for_what_they_stand_for_and_named(ledger: Led
 
     assert (report.totals.calls, report.coverage.counted, report.coverage.sampled_calls) == (13.5, 3, 2)
     assert report.notes == ("2 calls recorded under head sampling: each stands for several, and is counted so.",)
+
+
+def test_an_implausible_sampling_probability_counts_once_and_is_named(ledger: Ledger) -> None:
+    most = 2.0**20
+    ledger.record([sighting(1, adjusted_count=2.0**56), sighting(2, adjusted_count=most), sighting(3)])
+
+    report = summarise(ledger)
+
+    assert (report.totals.calls, report.totals.input_tokens) == (most + 2, 1200 * (1_048_576 + 2))
+    assert (report.coverage.sampled_calls, report.coverage.sampling_refused) == (1, 1)
+    assert report.notes[-1] == "1 call with an implausible sampling probability: each counts once."
+    with ledger.snapshot() as connection:
+        assert connection.execute("SELECT adjusted_count FROM lines WHERE seq = 1").fetchone() == (2.0**56,)
+    assert verify(ledger).problems == ()
 
 
 def test_conflicts_and_differing_claims_are_reported(ledger: Ledger) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from otel_carbon.model import Interval, Mark, Sighting, Usage, input_tokens, output_tokens
+from otel_carbon.model import Interval, Mark, Sighting, Usage, believed_count, input_tokens, output_tokens
 
 __all__ = ["call_details", "call_line", "three_digits"]
 
@@ -37,8 +37,9 @@ def call_details(sighting: Sighting) -> list[str]:
         lines.append(f"factor {mark.factor.set} / {mark.factor.id} by {mark.factor.match}")
     if mark is not None and mark.co2e_embodied_grams is not None:
         lines.append(f"embodied {three_digits(mark.co2e_embodied_grams)} g CO2e")
-    if sighting.adjusted_count != 1.0:
-        lines.append(f"stands for {three_digits(sighting.adjusted_count)} calls, the others were not sampled")
+    count = believed_count(sighting.adjusted_count)
+    if count != 1.0:
+        lines.append(f"stands for {three_digits(count)} calls, the others were not sampled")
     return [line for line in lines if line]
 
 

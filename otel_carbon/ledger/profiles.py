@@ -13,7 +13,7 @@ from typing import Any
 
 from otel_carbon.ledger.canonical import real_digits
 from otel_carbon.ledger.columns import COLUMNS, bounds_of
-from otel_carbon.model import Call, Confidence, Footprint, NotEstimated, Outcome, Sighting, Status
+from otel_carbon.model import Call, Confidence, Footprint, NotEstimated, Outcome, Sighting, Status, believed_count
 
 __all__ = ["INDEX", "Profile", "Why", "adjusted_count_of", "clean", "new_profile", "profile_key", "why_of"]
 
@@ -145,12 +145,17 @@ def new_profile(sighting: Sighting, call: Call, why: Why, place: Footprint | Non
     count = adjusted_count_of(sighting)
     who = (*_who(sighting, call, place), count)
     where = (*_where(place, estimated=why[0] == _ESTIMATED), _UNVERIFIED, clean(source), why[0])
-    tail = (count, None, clean("; ".join(why[1:])) or None)
+    tail = (_claimed_count(sighting), None, clean("; ".join(why[1:])) or None)
     return Profile(who, where, tail, count, _template(who, where, tail))
 
 
 def adjusted_count_of(sighting: Sighting) -> float:
-    """Return how many calls a sighting stands for; what cannot be such a number counts as one."""
+    """Return for how many calls a sighting counts; an implausible number counts as one."""
+    return believed_count(sighting.adjusted_count)
+
+
+def _claimed_count(sighting: Sighting) -> float:
+    """Return the number as it is kept: an implausible one stays visible, what is no number of calls is one."""
     count = sighting.adjusted_count
     return float(count) if 1.0 <= count < math.inf else 1.0
 

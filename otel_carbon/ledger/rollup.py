@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from otel_carbon.ledger.columns import COLUMN_NAMES, QUANTITIES, TOKENS, bounds_of
+from otel_carbon.model import MOST_CALLS_STOOD_FOR
 
 __all__ = [
     "COUNTS",
@@ -50,16 +51,19 @@ LINE_DIMENSIONS: dict[str, tuple[str, ...]] = {"user": ("user",), "conversation"
 SUMS = ("calls", *TOKENS, *(name for quantity in QUANTITIES for name in bounds_of(quantity)))
 """Columns that the roll-up adds up. A sum is NULL where no line has a value."""
 
-COUNTS = ("counted", "sampled_calls", "claims_differ")
-"""`counted`: lines, reversals negative. Of these, `sampled_calls` stand for more than one call, and in
-`claims_differ` an earlier stage's claim is not what the ledger came to."""
+COUNTS = ("counted", "sampled_calls", "sampling_refused", "claims_differ")
+"""`counted`: lines, reversals negative. Of these, `sampled_calls` stand for more than one call,
+`sampling_refused` claim to stand for implausibly many, and in `claims_differ` an earlier stage's claim is not what the
+ledger came to."""
 
 _HOUR_CHARACTERS = 13  # 2026-11-23T20, which is stored as 2026-11-23T20:00Z
 _HOUR_END = ":00Z"
+_MOST = f"{MOST_CALLS_STOOD_FOR:.1f}"
 _SIGN = "CASE WHEN reverses_seq IS NULL THEN 1 ELSE -1 END"
 LINE_COUNTS = {
     "counted": _SIGN,
-    "sampled_calls": f"CASE WHEN adjusted_count = 1 THEN 0 ELSE {_SIGN} END",
+    "sampled_calls": f"CASE WHEN adjusted_count > 1 AND adjusted_count <= {_MOST} THEN {_SIGN} ELSE 0 END",
+    "sampling_refused": f"CASE WHEN adjusted_count > {_MOST} THEN {_SIGN} ELSE 0 END",
     "claims_differ": f"CASE WHEN claim_differs = 1 THEN {_SIGN} ELSE 0 END",
 }
 """SQL expression over a line that gives its part of each of `COUNTS`."""
@@ -130,14 +134,17 @@ def _key(row: Sequence[Any]) -> tuple[str, ...]:
     )
 
 
-def _counts(group: Sequence[Sequence[Any]]) -> tuple[int, int, int]:
-    counted = sampled = differing = 0
+def _counts(group: Sequence[Sequence[Any]]) -> tuple[int, int, int, int]:
+    counted = sampled = refused = differing = 0
     for row in group:
         sign = 1 if row[_REVERSES_SEQ] is None else -1
         counted += sign
-        sampled += 0 if row[_ADJUSTED_COUNT] == 1.0 else sign
+        if row[_ADJUSTED_COUNT] > MOST_CALLS_STOOD_FOR:
+            refused += sign
+        elif row[_ADJUSTED_COUNT] > 1.0:
+            sampled += sign
         differing += sign if row[_CLAIM_DIFFERS] == 1 else 0
-    return counted, sampled, differing
+    return counted, sampled, refused, differing
 
 
 def _sums(group: Sequence[Sequence[Any]]) -> list[float | None]:

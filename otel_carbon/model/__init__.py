@@ -4,9 +4,11 @@ from otel_carbon.model.call import Call, Usage, input_tokens, output_tokens
 from otel_carbon.model.factor import MOST_INTENSITY_G_PER_KWH, Confidence, FactorRef, Grid, GridReading, Region, Source
 from otel_carbon.model.footprint import Footprint, Mark, NotEstimated, Outcome, Status
 from otel_carbon.model.interval import Interval
+from otel_carbon.model.sampling import MOST_CALLS_STOOD_FOR, believed_count
 from otel_carbon.model.sighting import Attribution, Sighting, SpanIdentity
 
 __all__ = [
+    "MOST_CALLS_STOOD_FOR",
     "MOST_INTENSITY_G_PER_KWH",
     "Attribution",
     "Call",
@@ -25,6 +27,7 @@ __all__ = [
     "SpanIdentity",
     "Status",
     "Usage",
+    "believed_count",
     "input_tokens",
     "output_tokens",
 ]

@@ -45,6 +45,6 @@ class Sighting:
     mark: Mark | None = None
     """What an earlier stage claimed; None when this stage is the first."""
     adjusted_count: float = 1.0
-    """How many calls this one stands for where head sampling dropped the others."""
+    """How many calls this one claims to stand for, as head sampling dropped the others; see `believed_count`."""
     scope: str | None = None
     """Name of the instrumentation scope that emitted it."""

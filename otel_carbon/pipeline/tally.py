@@ -5,10 +5,9 @@ The gateway's `carbon_metrics` connector and the in-app meter both add to a `Tal
 
 from __future__ import annotations
 
-import math
 import threading
 
-from otel_carbon.model import Call, Footprint, Outcome, Status, Usage
+from otel_carbon.model import Call, Footprint, Outcome, Status, Usage, believed_count
 from otel_carbon.semconv.carbon import (
     METRIC_OTEL_CARBON_CO2E,
     METRIC_OTEL_CARBON_CO2E_HIGH,
@@ -65,9 +64,9 @@ class Tally:
         """Add one call that this stage marked with this outcome.
 
         Quantities are multiplied by `adjusted_count`, the number of calls that a sampled one stands for; a value that
-        cannot be such a number counts as one. The span itself is counted once.
+        is implausible counts as one. The span itself is counted once.
         """
-        count = adjusted_count if 1.0 <= adjusted_count < math.inf else 1.0
+        count = believed_count(adjusted_count)
         with self._lock:
             if isinstance(outcome, Footprint):
                 sums = self._sums(

@@ -57,6 +57,8 @@ class Coverage:
     unknown_model: int
     sampled_calls: int
     """Of the counted, those that stand for more than one call."""
+    sampling_refused: int
+    """Of the counted, those whose sampling probability is too small to be believed; each counts once."""
     parents: int
     conflicts: int
     """Spans that came again with different content; the first one counts."""

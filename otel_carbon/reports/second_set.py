@@ -8,7 +8,19 @@ from typing import Any
 
 from otel_carbon.estimator import Estimator
 from otel_carbon.factors import PART_STATES, Basis, Boundary, FactorSet
-from otel_carbon.model import Call, FactorRef, Footprint, Grid, Interval, Mark, Outcome, Region, Status, Usage
+from otel_carbon.model import (
+    Call,
+    FactorRef,
+    Footprint,
+    Grid,
+    Interval,
+    Mark,
+    Outcome,
+    Region,
+    Status,
+    Usage,
+    believed_count,
+)
 from otel_carbon.reports.report import Report, SecondGroup, SecondSet
 
 __all__ = ["SecondSums", "usage_of_line"]
@@ -108,7 +120,7 @@ def usage_of_line(row: Mapping[str, Any]) -> Usage | None:
     """Return the tokens of one call; a line that stands for several has those of all of them, a reversal negative."""
     if row["input_tokens"] is None or row["output_tokens"] is None:
         return None
-    count: float = row["adjusted_count"]
+    count = believed_count(row["adjusted_count"])
     read, write, reasoning, tokens_in, tokens_out = (
         round(abs(row[name] or 0) / count)
         for name in ("cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "input_tokens", "output_tokens")

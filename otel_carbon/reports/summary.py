@@ -221,6 +221,7 @@ def _coverage(spans: Mapping[str, int], rows: list[dict[str, Any]], conflicts: i
         failed=spans.get(Status.FAILED.value, 0),
         unknown_model=spans.get(Status.UNKNOWN_MODEL.value, 0),
         sampled_calls=counted["sampled_calls"],
+        sampling_refused=counted["sampling_refused"],
         parents=spans.get("parent", 0),
         conflicts=conflicts,
         claims_differ=counted["claims_differ"],

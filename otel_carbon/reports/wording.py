@@ -44,6 +44,7 @@ def notes_of(coverage: Coverage) -> tuple[str, ...]:
         (coverage.unknown_model, "{} of a model without a factor: counted as calls, nothing is added to the sums."),
         (coverage.failed, "{} failed without token counts: left out."),
         (coverage.sampled_calls, "{} recorded under head sampling: each stands for several, and is counted so."),
+        (coverage.sampling_refused, "{} with an implausible sampling probability: each counts once."),
         (coverage.conflicts, "{} seen again with different content: the first one counts."),
         (coverage.claims_differ, "{} carried another figure from an earlier stage: the ledger's own one counts."),
     )
