@@ -8,6 +8,7 @@ __all__ = [
     "BOUNDS",
     "COLUMNS",
     "COLUMN_NAMES",
+    "MEDIA",
     "NEGATED",
     "QUANTITIES",
     "TOKENS",
@@ -19,6 +20,9 @@ BOUNDS = ("low", "central", "high")
 
 TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 """Input includes the cached ones, output the reasoning ones."""
+
+MEDIA = ("media_input_tokens", "media_output_tokens", "images", "videos", "audio_seconds")
+"""Of the tokens, those of images, audio and video; and what was made or heard, by item."""
 
 QUANTITIES = (
     "it_energy_wh",
@@ -56,6 +60,7 @@ COLUMNS: tuple[Column, ...] = (
     *_text("provider", "request_model", "model", "normalised_model", "operation"),
     Column("calls", "REAL", required=True),
     *(Column(name, "INTEGER") for name in TOKENS),
+    *(Column(name, "REAL" if name == "audio_seconds" else "INTEGER") for name in MEDIA),
     *(Column(name, "REAL") for quantity in QUANTITIES for name in bounds_of(quantity)),
     *_text("region", "region_source", "grid_zone"),
     Column("grid_intensity_g_per_kwh", "REAL"),
@@ -76,6 +81,6 @@ COLUMNS: tuple[Column, ...] = (
 COLUMN_NAMES = tuple(column.name for column in COLUMNS)
 
 NEGATED = frozenset(
-    ("calls", *TOKENS, *(name for quantity in QUANTITIES for name in bounds_of(quantity))),
+    ("calls", *TOKENS, *MEDIA, *(name for quantity in QUANTITIES for name in bounds_of(quantity))),
 )
 """What a reversal carries with the opposite sign, so that a sum over all lines is right."""

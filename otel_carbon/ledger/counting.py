@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 
 from otel_carbon.ledger.profiles import clean
-from otel_carbon.model import Footprint, Outcome, Sighting, Status, Usage
+from otel_carbon.model import Call, Footprint, Outcome, Sighting, Status
 
 __all__ = [
     "COUNTED",
@@ -89,6 +89,8 @@ def describe(sighting: Sighting) -> str:
         cached = f"{usage.cache_read_tokens} read + {usage.cache_write_tokens} written"
         output = f"{usage.visible_output_tokens} + {usage.reasoning_tokens} reasoning"
         tokens = f"{usage.uncached_input_tokens} + {cached} in, {output} out"
+    if call.items is not None:
+        tokens += f", {call.items.count:g} {call.items.kind}"
     name = f"{call.operation} {call.provider} {call.model} ({call.request_model}) {call.response_id}"
     return f"{times} {name}: {tokens}{', failed' if call.failed else ''}"
 
@@ -105,7 +107,7 @@ def candidate(sighting: Sighting, key: SpanKey, fingerprint: int, occurred_at: s
         clean(sighting.span.parent_span_id) or "",
         clean(call.response_id) or None if call is not None else None,
         clean(sighting.scope),
-        call is not None and _has_tokens(call.usage),
+        call is not None and _has_usage(call),
         _storable(sighting.started_unix_nano),
         _storable(sighting.ended_unix_nano),
         fingerprint,
@@ -114,13 +116,17 @@ def candidate(sighting: Sighting, key: SpanKey, fingerprint: int, occurred_at: s
     )
 
 
-def _has_tokens(usage: Usage | None) -> bool:
-    return usage is not None and bool(
-        usage.uncached_input_tokens
-        or usage.visible_output_tokens
-        or usage.cache_read_tokens
-        or usage.cache_write_tokens
-        or usage.reasoning_tokens
+def _has_usage(call: Call) -> bool:
+    usage = call.usage
+    return call.items is not None or (
+        usage is not None
+        and bool(
+            usage.uncached_input_tokens
+            or usage.visible_output_tokens
+            or usage.cache_read_tokens
+            or usage.cache_write_tokens
+            or usage.reasoning_tokens
+        )
     )
 
 

@@ -6,9 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from otel_carbon.ledger.canonical import encode_row, leaf_hash
-from otel_carbon.ledger.columns import NEGATED, QUANTITIES
+from otel_carbon.ledger.columns import MEDIA, NEGATED, QUANTITIES
 from otel_carbon.ledger.profiles import INDEX, Profile, Why, clean, new_profile, profile_key, why_of
-from otel_carbon.model import Call, Footprint, Interval, Mark, NotEstimated, Outcome, Sighting, Status, Usage
+from otel_carbon.model import (
+    Call,
+    Footprint,
+    Interval,
+    ItemKind,
+    Mark,
+    NotEstimated,
+    Outcome,
+    Sighting,
+    Status,
+    Usage,
+)
 
 __all__ = ["CLAIM_TOLERANCE", "LineBuilder", "LineHead", "reversal_row"]
 
@@ -21,6 +32,7 @@ LineHead = tuple[int, str, str, str, str]
 _MOST_TOKENS = 10**15  # no call has as many, and sums stay inside 64 bits
 _MOST_PROFILES = 4096
 _NO_TOKENS = (None,) * 5
+_NO_MEDIA = (None,) * len(MEDIA)
 _NO_QUANTITIES = (None,) * (3 * len(QUANTITIES))
 _NO_INTERVAL = (None, None, None)
 _NO_CLAIM = (None,) * 5
@@ -59,6 +71,7 @@ class LineBuilder:
             occurred_at,
             *profile.who,
             *_tokens(call.usage, outcome, profile.adjusted_count),
+            *_media(call, profile.adjusted_count),
             *_quantities(outcome, profile.adjusted_count),
             *profile.where,
             trace_id,
@@ -107,6 +120,26 @@ def _tokens(usage: Usage | None, outcome: Outcome, count: float) -> tuple[int | 
     if count == 1.0 and max(tokens) <= _MOST_TOKENS:
         return tokens
     return tuple(round(min(number * count, _MOST_TOKENS)) for number in tokens)
+
+
+def _media(call: Call, count: float) -> tuple[float | None, ...]:
+    items = call.items
+    if items is None and call.media_input_tokens is None and call.media_output_tokens is None:
+        return _NO_MEDIA
+    tokens = (_counted(call.media_input_tokens, count), _counted(call.media_output_tokens, count))
+    if items is None:
+        return (*tokens, None, None, None)
+    whole = round(min(items.count * count, _MOST_TOKENS))
+    return (
+        *tokens,
+        whole if items.kind is ItemKind.IMAGES else None,
+        whole if items.kind is ItemKind.VIDEOS else None,
+        items.count * count if items.kind is ItemKind.AUDIO_SECONDS else None,
+    )
+
+
+def _counted(tokens: int | None, count: float) -> int | None:
+    return None if tokens is None else round(min(tokens * count, _MOST_TOKENS))
 
 
 def _quantities(outcome: Outcome, count: float) -> Sequence[float | None]:

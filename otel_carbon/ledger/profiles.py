@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from otel_carbon.ledger.canonical import real_digits
-from otel_carbon.ledger.columns import COLUMNS, bounds_of
+from otel_carbon.ledger.columns import COLUMNS, MEDIA, bounds_of
 from otel_carbon.model import Call, Confidence, Footprint, NotEstimated, Outcome, Sighting, Status, believed_count
 
 __all__ = ["INDEX", "Profile", "Why", "adjusted_count_of", "clean", "new_profile", "profile_key", "why_of"]
@@ -35,13 +35,15 @@ _DATA_TIERS = {
     Confidence.LOW: "proxy",
 }
 _TOKENS = slice(INDEX["input_tokens"], INDEX["reasoning_tokens"] + 1)
+_MEDIA = slice(INDEX[MEDIA[0]], INDEX[MEDIA[-1]] + 1)
+_NO_MEDIA = (None,) * len(MEDIA)
 _DRY = slice(INDEX["it_energy_wh_low"], INDEX["water_liters_low"])
 _WATER = slice(INDEX["water_liters_low"], INDEX["water_liters_high"] + 1)
 _CLAIM = slice(INDEX["claimed_energy_wh"], INDEX["claim_differs"] + 1)
 _RESPONSE_ID, _SPAN_ID, _TRACE_ID = INDEX["response_id"], INDEX["span_id"], INDEX["trace_id"]
 _CLAIM_NAMES = ("claim_differs", "claimed_co2e_grams", "claimed_energy_wh", "claimed_factor_id", "claimed_factor_set")
 _FRAGMENTS = {"claim_differs", "response_id", "water_liters_central"}  # each stands for members that may be absent
-_IN_FRAGMENTS = {*_CLAIM_NAMES, *bounds_of("water_liters"), "response_id"}
+_IN_FRAGMENTS = {*_CLAIM_NAMES, *bounds_of("water_liters"), *MEDIA, "response_id"}
 _TEXTS = {"occurred_at", "recorded_at", "span_id", "trace_id"}
 _INTEGERS = {column.name for column in COLUMNS[_TOKENS]} | {"seq"}
 _REALS = sorted(column.name for column in COLUMNS[_DRY])
@@ -63,12 +65,12 @@ class Profile:
     """`adjusted_count` to `reason`."""
     adjusted_count: float
     template: str
-    """The canonical encoding of a line with usage and every quantity but water, a `%s` for each hole."""
+    """The canonical encoding of a line with usage, no items and every quantity but water: a `%s` for each hole."""
 
     def encode(self, row: Sequence[Any]) -> bytes | None:
         """Return the canonical encoding of a row of this profile, or None where only the plain way will do."""
         quantities, tokens = _by_name(row), row[_TOKENS]
-        if None in quantities or None in tokens:
+        if None in quantities or None in tokens or tuple(row[_MEDIA]) != _NO_MEDIA:
             return None
         reals = _pack(*quantities).hex(" ", 8).split(" ")
         if _MINUS_ZERO in reals:

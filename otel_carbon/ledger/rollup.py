@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from otel_carbon.ledger.columns import COLUMN_NAMES, QUANTITIES, TOKENS, bounds_of
+from otel_carbon.ledger.columns import COLUMN_NAMES, MEDIA, QUANTITIES, TOKENS, bounds_of
 from otel_carbon.model import MOST_CALLS_STOOD_FOR
 
 __all__ = [
@@ -48,7 +48,7 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
 LINE_DIMENSIONS: dict[str, tuple[str, ...]] = {"user": ("user",), "conversation": ("conversation",)}
 """Dimensions with so many values that a roll-up by them would be as long as the book: only lines have them."""
 
-SUMS = ("calls", *TOKENS, *(name for quantity in QUANTITIES for name in bounds_of(quantity)))
+SUMS = ("calls", *TOKENS, *MEDIA, *(name for quantity in QUANTITIES for name in bounds_of(quantity)))
 """Columns that the roll-up adds up. A sum is NULL where no line has a value."""
 
 COUNTS = ("counted", "sampled_calls", "sampling_refused", "claims_differ")

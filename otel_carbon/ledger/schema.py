@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from otel_carbon.errors import LedgerError
-from otel_carbon.ledger.columns import COLUMNS, TOKENS, Column
+from otel_carbon.ledger.columns import COLUMNS, Column
 from otel_carbon.ledger.dialect import immediate
 from otel_carbon.ledger.extra import require_ledger_extra
 from otel_carbon.ledger.rollup import COUNTS, DIMENSIONS, SUMS
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["check_schema", "upgrade"]
 
 _KINDS = "'call', 'reversal', 'restatement', 'adjustment'"
+_TYPES = {column.name: column.type for column in COLUMNS}
 _STATUSES = "'estimated', 'no_usage', 'unknown_model', 'failed', 'duplicate', 'parent'"
 
 
@@ -148,7 +149,7 @@ def _definition(column: Column) -> str:
 def _sum_definition(name: str) -> str:
     if name == "calls":
         return "calls REAL NOT NULL"
-    return f"{name} {'INTEGER' if name in TOKENS else 'REAL'}"
+    return f"{name} {_TYPES[name]}"
 
 
 # Steps are only ever added: a released one never changes.

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from otel_carbon.ledger.columns import TOKENS
+from otel_carbon.ledger.columns import MEDIA, TOKENS
 
 __all__ = ["VIEWS"]
 
-_TOKENS = ", ".join(TOKENS)
+_TOKENS = ", ".join((*TOKENS, *MEDIA))
 _TOKEN_SUMS = ", ".join(f"COALESCE(SUM({name}), 0) AS {name}" for name in TOKENS)
 _BANDS = tuple(
     f"{quantity}_{bound}" for quantity in ("energy_wh", "co2e_grams") for bound in ("low", "central", "high")

@@ -1,6 +1,6 @@
 """Frozen values that everything above agrees on. No behaviour beyond checking themselves."""
 
-from otel_carbon.model.call import Call, Usage, input_tokens, output_tokens
+from otel_carbon.model.call import Call, ItemKind, Items, Usage, input_tokens, output_tokens
 from otel_carbon.model.factor import MOST_INTENSITY_G_PER_KWH, Confidence, FactorRef, Grid, GridReading, Region, Source
 from otel_carbon.model.footprint import Footprint, Mark, NotEstimated, Outcome, Status
 from otel_carbon.model.interval import Interval
@@ -18,6 +18,8 @@ __all__ = [
     "Grid",
     "GridReading",
     "Interval",
+    "ItemKind",
+    "Items",
     "Mark",
     "NotEstimated",
     "Outcome",

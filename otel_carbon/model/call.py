@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from enum import StrEnum
 
-__all__ = ["Call", "Usage", "input_tokens", "output_tokens"]
+__all__ = ["Call", "ItemKind", "Items", "Usage", "input_tokens", "output_tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,34 @@ def output_tokens(usage: Usage) -> int:
     return usage.visible_output_tokens + usage.reasoning_tokens
 
 
+class ItemKind(StrEnum):
+    """What a call can make or take that is not counted in tokens, by the unit that it is counted in."""
+
+    IMAGES = "images"
+    VIDEOS = "videos"
+    AUDIO_SECONDS = "audio_seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Images or video clips that a call made, or seconds of audio that it spoke or heard.
+
+    Raises:
+        ValueError: the count is negative or not finite.
+    """
+
+    kind: ItemKind
+    count: float
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a count."""
+        if not 0.0 <= self.count < math.inf:
+            raise ValueError(f"not a count of {self.kind}: {self.count}")
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One inference or embeddings call.
+    """One call of a model: inference, embeddings, reranking, or the making of images, video or speech.
 
     `usage` is None when the emitter gave no counts, which is not zero tokens. `usage_alternative` is the other
     reading where nothing tells whether the cache is inside the input count; both then bound the interval.
@@ -74,3 +101,10 @@ class Call:
     response_id: str | None = None
     service_tier: str | None = None
     """How the provider ran it, in lower case: `default`, `priority`, `batch`, `flex`, as its answer says."""
+    items: Items | None = None
+    media_input_tokens: int | None = None
+    """How many of the input tokens are of images, audio or video. None where nobody says."""
+    media_output_tokens: int | None = None
+    """How many of the output tokens are of images or audio. None where nobody says."""
+    media_outside_input: bool = False
+    """Whether the request held images or audio that no token count of its includes."""

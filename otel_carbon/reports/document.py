@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from otel_carbon.ledger.columns import BOUNDS, QUANTITIES, TOKENS
+from otel_carbon.ledger.columns import BOUNDS, MEDIA, QUANTITIES, TOKENS
 from otel_carbon.model import Interval
 from otel_carbon.reports.report import Report, Sci, SecondGroup, SecondSet, Totals
 
@@ -62,9 +62,9 @@ def report_csv(report: Report) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     more = [] if second is None else [f"second_{name}_{bound}" for name in _OF_SECOND for bound in BOUNDS]
     named = [] if second is None else ["second_factor_set"]
-    writer.writerow(["period_from", "period_to", *report.by, "calls", *TOKENS, *columns, *named, *more])
+    writer.writerow(["period_from", "period_to", *report.by, "calls", *TOKENS, *MEDIA, *columns, *named, *more])
     for index, (keys, totals) in enumerate(rows):
-        numbers = [totals.calls, *(getattr(totals, name) for name in TOKENS)]
+        numbers = [totals.calls, *(getattr(totals, name) for name in (*TOKENS, *MEDIA))]
         bounds = [value for name in QUANTITIES for value in _bounds(getattr(totals, name))]
         names = [keys.get(name) or "" for name in report.by]
         beside = [] if second is None else [second.factor_set, *_second_bounds(others[index])]
@@ -104,7 +104,7 @@ def _second_group(group: SecondGroup) -> dict[str, Any]:
 
 def _totals(totals: Totals) -> dict[str, Any]:
     quantities = {name: _interval(getattr(totals, name)) for name in QUANTITIES}
-    return {"calls": totals.calls, **{name: getattr(totals, name) for name in TOKENS}, **quantities}
+    return {"calls": totals.calls, **{name: getattr(totals, name) for name in (*TOKENS, *MEDIA)}, **quantities}
 
 
 def _interval(interval: Interval | None) -> dict[str, float] | None:

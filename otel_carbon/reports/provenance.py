@@ -19,7 +19,7 @@ from otel_carbon.estimator.working import Step, amount_steps, lca_steps, place_s
 from otel_carbon.factors import Basis
 from otel_carbon.factors.documents import row_document
 from otel_carbon.model import Call, FactorRef, Footprint, Grid, Interval, Mark, Region, Source, Status, Usage
-from otel_carbon.reports.second_set import usage_of_line
+from otel_carbon.reports.second_set import items_of_line, usage_of_line
 from otel_carbon.spans import SpanReader, read_mark
 
 __all__ = ["Provenance", "provenance_document", "provenance_of_attributes", "provenance_of_line"]
@@ -64,6 +64,7 @@ def provenance_of_line(connection: sqlite3.Connection, estimator: Estimator, *, 
         model=line["model"],
         request_model=line["request_model"],
         usage=usage_of_line(line),
+        items=items_of_line(line),
     )
     mark = Mark(
         Status.ESTIMATED,

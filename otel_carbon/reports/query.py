@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from otel_carbon.ledger.columns import TOKENS
+from otel_carbon.ledger.columns import MEDIA, TOKENS
 from otel_carbon.ledger.rollup import (
     COUNTS,
     DIMENSIONS,
@@ -103,17 +103,18 @@ def sums(connection: sqlite3.Connection, question: Question) -> Iterator[dict[st
 
 
 def distinct_calls(connection: sqlite3.Connection, question: Question) -> Iterator[dict[str, Any]]:
-    """Yield the calls with token counts, those that agree in everything an estimate depends on as one row.
+    """Yield the calls with counts, those that agree in everything an estimate depends on as one row.
 
-    `calls` is how many of them stand, reversed ones taken off; tokens are those of a line.
+    `calls` is how many of them stand, reversed ones taken off; tokens and items are those of a line.
     """
     columns = [f"{_of_lines(name)} AS by_{name}" for name in question.by]
-    columns += [*_OF_A_CALL, *(f"ABS({name}) AS {name}" for name in TOKENS)]
+    columns += [*_OF_A_CALL, *(f"ABS({name}) AS {name}" for name in (*TOKENS, *MEDIA))]
     where, values = _where(question, "lines")
     condition = f"{where} AND" if where else " WHERE"
     keys = ", ".join(str(number + 1) for number in range(len(columns)))
     cursor = connection.execute(
-        f"SELECT {', '.join(columns)}, SUM(calls) AS calls FROM lines{condition} input_tokens IS NOT NULL"
+        f"SELECT {', '.join(columns)}, SUM(calls) AS calls FROM lines{condition}"
+        " COALESCE(input_tokens, images, videos, audio_seconds) IS NOT NULL"
         f" GROUP BY {keys} HAVING SUM(calls) > 0 ORDER BY {keys}",
         values,
     )

@@ -28,6 +28,12 @@ class Totals:
     cache_write_tokens: int
     output_tokens: int
     reasoning_tokens: int
+    media_input_tokens: int
+    """Of the input, those of images, audio and video, as far as emitters say; `media_output_tokens` likewise."""
+    media_output_tokens: int
+    images: int
+    videos: int
+    audio_seconds: float
     energy_wh: Interval | None
     it_energy_wh: Interval | None
     co2e_grams: Interval | None

@@ -14,6 +14,8 @@ from otel_carbon.model import (
     Footprint,
     Grid,
     Interval,
+    ItemKind,
+    Items,
     Mark,
     Outcome,
     Region,
@@ -23,7 +25,7 @@ from otel_carbon.model import (
 )
 from otel_carbon.reports.report import Report, SecondGroup, SecondSet
 
-__all__ = ["SecondSums", "usage_of_line"]
+__all__ = ["SecondSums", "items_of_line", "usage_of_line"]
 
 _BASES = {
     Basis.PER_TOKEN: "energy per kind of token",
@@ -128,6 +130,14 @@ def usage_of_line(row: Mapping[str, Any]) -> Usage | None:
     return Usage(max(tokens_in - read - write, 0), read, write, max(tokens_out - reasoning, 0), reasoning)
 
 
+def items_of_line(row: Mapping[str, Any]) -> Items | None:
+    """Return the images, videos or seconds of audio of one call, as `usage_of_line` its tokens."""
+    for kind in ItemKind:
+        if row[kind] is not None:
+            return Items(kind, abs(row[kind]) / believed_count(row["adjusted_count"]))
+    return None
+
+
 def _estimated(estimator: Estimator, row: Mapping[str, Any]) -> Outcome:
     call = Call(
         operation=row["operation"] or "chat",
@@ -135,6 +145,7 @@ def _estimated(estimator: Estimator, row: Mapping[str, Any]) -> Outcome:
         model=row["model"],
         request_model=row["request_model"],
         usage=usage_of_line(row),
+        items=items_of_line(row),
     )
     found = estimator.estimate(call)
     if not isinstance(found, Footprint) or row["region_source"] is None:

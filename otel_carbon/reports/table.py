@@ -130,6 +130,9 @@ class _Page:
             f"  Tokens     {count(totals.input_tokens)} in ({cached} from cache),"
             f" {count(totals.output_tokens)} out ({reasoning} reasoning)"
         )
+        items = ((totals.images, "images"), (totals.videos, "videos"), (totals.audio_seconds, "s of audio"))
+        if made := [f"{count(number)} {unit}" for number, unit in items if number]:
+            self._line(f"  Media      {', '.join(made)}")
         self._line()
 
     def _like(self) -> str:

@@ -10,7 +10,7 @@ from otel_carbon.estimator import Estimator
 from otel_carbon.factors import FactorTables
 from otel_carbon.ledger import Ledger
 from otel_carbon.ledger.columns import COLUMN_NAMES
-from otel_carbon.model import Attribution, Call, Mark, Sighting, SpanIdentity, Usage
+from otel_carbon.model import Attribution, Call, Items, Mark, Sighting, SpanIdentity, Usage
 
 # 2026-11-23T20:00:00Z, inside the validity of the default factor set
 EIGHT_O_CLOCK = 1_795_464_000_000_000_000
@@ -42,6 +42,7 @@ def sighting(
     mark: Mark | None = None,
     adjusted_count: float = 1.0,
     scope: str | None = None,
+    items: Items | None = None,
     **attribution: Any,
 ) -> Sighting:
     """Return the sighting of call `number`; everything else is the same for all."""
@@ -54,6 +55,7 @@ def sighting(
         failed=failed,
         at_unix_nano=started,
         response_id=response_id,
+        items=items,
     )
     return Sighting(
         identity(number, trace, parent),
