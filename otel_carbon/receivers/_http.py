@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import aiohttp
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
 from otel_carbon.errors import ConfigError, InvalidDataError
 from otel_carbon.pipeline import otlp_json
@@ -15,6 +16,7 @@ from otel_carbon.pipeline.duration import duration_s
 from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint, taken_port
 from otel_carbon.pipeline.pdata import Signal
 from otel_carbon.receivers._answer import answer_json, answer_protobuf
+from otel_carbon.receivers._cors import CorsConfig, cors
 from otel_carbon.receivers._decompress import CONTENT_ENCODINGS, decompress, too_large
 from otel_carbon.receivers._http_status import errors_as_status
 from otel_carbon.receivers._intake import Intake
@@ -46,6 +48,8 @@ class HttpConfig:
     traces_url_path: str = "/v1/traces"
     metrics_url_path: str = "/v1/metrics"
     logs_url_path: str = "/v1/logs"
+    cors: CorsConfig | None = None
+    """Which pages in a browser may send; left out, none."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
@@ -88,7 +92,7 @@ class HttpServer:
             await runner.cleanup()
 
     def _app(self) -> web.Application:
-        app = web.Application(middlewares=[errors_as_status(self._intake)])
+        app = web.Application(middlewares=self._middlewares())
         paths = {
             Signal.TRACES: self._config.traces_url_path,
             Signal.METRICS: self._config.metrics_url_path,
@@ -97,6 +101,11 @@ class HttpServer:
         for signal in sorted(self._intake.signals):
             app.router.add_post(paths[signal], self._export(signal))
         return app
+
+    def _middlewares(self) -> list[Middleware]:
+        allowed = self._config.cors
+        errors = errors_as_status(self._intake)
+        return [cors(allowed), errors] if allowed and allowed.allowed_origins else [errors]
 
     def _export(self, signal: Signal) -> _Handler:
         async def export(request: web.Request) -> web.StreamResponse:

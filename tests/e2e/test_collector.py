@@ -33,13 +33,6 @@ _WAITS = 150
 _CALLS = 40
 
 
-@pytest.fixture(scope="session")
-def otelcol() -> Path:
-    built = subprocess.run([_ROOT / "scripts" / "build-otelcol"], capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr
-    return Path(built.stdout.splitlines()[-1])
-
-
 @pytest.mark.parametrize("config", sorted(_CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_collector_accepts_every_config(otelcol: Path, config: Path) -> None:
     done = subprocess.run([otelcol, "validate", "--config", config], capture_output=True, text=True, check=False)
