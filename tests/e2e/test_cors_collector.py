@@ -29,7 +29,10 @@ service:
     traces: {{receivers: [otlp], exporters: [{name}]}}
 """
 _WILDCARDS = '{allowed_origins: ["https://*.example.com", "http://localhost:*", "https://one.test"], max_age: 7200}'
-_HEADERS = '{allowed_origins: ["https://one.test"], allowed_headers: [Content-Type, X-Api-Key], exposed_headers: [Retry-After]}'
+_PAGE = "https://one.test"
+_HEADERS = (
+    f'{{allowed_origins: ["{_PAGE}"], allowed_headers: [Content-Type, X-Api-Key], exposed_headers: [Retry-After]}}'
+)
 _ALL_HEADERS = '{allowed_origins: ["https://one.test"], allowed_headers: ["*"], max_age: -1}'
 _ORIGINS = (
     None,
