@@ -70,7 +70,7 @@ def cors(config: CorsConfig) -> Middleware:
 
 def preflight_headers(config: CorsConfig, origin: str | None, method: str, headers: str) -> Mapping[str, str]:
     """Return the headers of the answer to a preflight: the permission that it asks for, or none of it."""
-    found = {hdrs.VARY: _PREFLIGHT_VARY}
+    found: dict[str, str] = {hdrs.VARY: _PREFLIGHT_VARY}
     allowed = _allowed_origin(config, origin)
     if allowed is None or method not in _METHODS or not _are_allowed(config, headers):
         return found
@@ -84,7 +84,7 @@ def preflight_headers(config: CorsConfig, origin: str | None, method: str, heade
 
 def actual_headers(config: CorsConfig, origin: str | None, method: str) -> Mapping[str, str]:
     """Return the headers that let the page of an allowed origin read an answer."""
-    found = {hdrs.VARY: hdrs.ORIGIN}  # on every answer: a cache must not give one origin's to another
+    found: dict[str, str] = {hdrs.VARY: hdrs.ORIGIN}  # always: a cache must not give one origin's answer to another
     allowed = _allowed_origin(config, origin)
     if allowed is None or method not in _METHODS:
         return found
