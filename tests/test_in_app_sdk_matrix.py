@@ -99,8 +99,9 @@ def test_it_can_be_switched_off(python: Path, tmp_path: Path, switch: dict[str, 
     assert not any(key.startswith("otel_carbon.") for attributes in spans.values() for key in attributes)
 
 
-def test_calls_that_are_sampled_out_are_counted_without_a_line(python: Path, tmp_path: Path) -> None:
-    sampler = {"OTEL_TRACES_SAMPLER": "keep_genai", "OTEL_TRACES_SAMPLER_ARG": "0"}
+@pytest.mark.parametrize("name", ["always_off", "traceidratio", "parentbased_traceidratio", "keep_genai"])
+def test_calls_that_are_sampled_out_are_counted_without_a_line(python: Path, tmp_path: Path, name: str) -> None:
+    sampler = {"OTEL_TRACES_SAMPLER": name, "OTEL_TRACES_SAMPLER_ARG": "0"}
     exported = _console(python, tmp_path, OTEL_METRICS_EXPORTER="console", **sampler)
 
     (metrics,) = [document for document in exported if "resource_metrics" in document]
@@ -112,6 +113,15 @@ def test_calls_that_are_sampled_out_are_counted_without_a_line(python: Path, tmp
     assert [document for document in exported if "trace_id" in document.get("context", {})] == []
     assert points["otel_carbon.enriched.spans"] == [1]
     assert sum(points["otel_carbon.tokens"]) == 1545
+
+
+@pytest.mark.parametrize("off", [*SWITCHES, {"OTEL_CARBON_KEEP_GENAI": "false"}], ids=lambda switch: next(iter(switch)))
+def test_the_sampler_is_left_alone_where_that_is_switched_off(
+    python: Path, tmp_path: Path, off: dict[str, str]
+) -> None:
+    exported = _console(python, tmp_path, OTEL_METRICS_EXPORTER="console", OTEL_TRACES_SAMPLER="always_off", **off)
+
+    assert "otel_carbon.enriched.spans" not in json.dumps(exported)
 
 
 def test_a_wrong_setting_stops_neither_the_application_nor_its_spans(python: Path, tmp_path: Path) -> None:

@@ -15,19 +15,18 @@ from opentelemetry import trace
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor
 
-from otel_carbon.errors import ConfigError
 from otel_carbon.estimator import Estimator, EstimatorSettings, IntensitySource, settings_from_environment
 from otel_carbon.factors import FactorTables
 from otel_carbon.processors.enrichment import SightingWriter
-from otel_carbon.processors.sampler import KeepGenAI
+from otel_carbon.processors.keeping import keeps_genai, wrap_sampler
 from otel_carbon.processors.span_processor import CarbonSpanProcessor
+from otel_carbon.processors.switches import ENABLED, KEEP_GENAI, is_enabled, switch
 
-__all__ = ["ENABLED", "GRID_PROVIDER", "LEDGER", "METRICS", "install", "is_enabled"]
+__all__ = ["GRID_PROVIDER", "LEDGER", "METRICS", "install"]
 
 _log = logging.getLogger(__name__)
 _installing = threading.Lock()
 
-ENABLED = "OTEL_CARBON_ENABLED"
 LEDGER = "OTEL_CARBON_LEDGER"
 METRICS = "OTEL_CARBON_METRICS"
 GRID_PROVIDER = "OTEL_CARBON_GRID_PROVIDER"
@@ -35,8 +34,6 @@ GRID_PROVIDER = "OTEL_CARBON_GRID_PROVIDER"
 Metrics = bool | Literal["histogram"]
 
 _REMEMBERED = "_otel_carbon_processor"
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"0", "false", "no", "off"})
 
 
 def install(
@@ -51,6 +48,7 @@ def install(
     grid_intensity_g_per_kwh: float | None = None,
     pue_ratio: float | None = None,
     model_aliases: Mapping[str, str] | None = None,
+    keep_genai: bool | None = None,
 ) -> CarbonSpanProcessor | None:
     """Put energy, gCO2e and region on every GenAI span of the application. Safe to call more than once.
 
@@ -69,6 +67,8 @@ def install(
         grid_intensity_g_per_kwh: carbon intensity of electricity, instead of the table's.
         pue_ratio: facility energy over IT energy, instead of the table's.
         model_aliases: deployment names, and the models they stand for.
+        keep_genai: False leaves the provider's sampler as it is, so calls that it drops are not counted. By default
+            it is wrapped in `KeepGenAI`: every call is counted, and no more are exported.
 
     Raises:
         ConfigError: a setting is wrong; the message names it and the fix.
@@ -93,24 +93,17 @@ def install(
     with _installing:
         processor = _present(provider)
         if processor is None:
+            if switch(os.environ, KEEP_GENAI) if keep_genai is None else keep_genai:
+                wrap_sampler(provider)
             processor = CarbonSpanProcessor(
                 Estimator(FactorTables.bundled(), _settings(given), _hourly(os.environ)),
                 ledger=ledger or os.environ.get(LEDGER) or None,
                 meter_provider=meter_provider,
                 metrics=_metrics(os.environ) if metrics is None else metrics,
-                every_call_seen=isinstance(getattr(provider, "sampler", None), KeepGenAI),
+                every_call_seen=keeps_genai(provider),
             )
             _add(provider, processor)
         return processor
-
-
-def is_enabled(environ: Mapping[str, str]) -> bool:
-    """Return whether `OTEL_CARBON_ENABLED` leaves otel-carbon on, which is the default.
-
-    Raises:
-        ConfigError: the value is neither true nor false.
-    """
-    return _switch(environ, ENABLED)
 
 
 def _settings(given: Mapping[str, Any]) -> EstimatorSettings:
@@ -132,16 +125,7 @@ def _hourly(environ: Mapping[str, str]) -> IntensitySource | None:
 def _metrics(environ: Mapping[str, str]) -> Metrics:
     if environ.get(METRICS, "").strip().lower() == "histogram":
         return "histogram"
-    return _switch(environ, METRICS, also=" or histogram")
-
-
-def _switch(environ: Mapping[str, str], name: str, *, also: str = "") -> bool:
-    value = environ.get(name, "").strip().lower()
-    if value in _FALSE:
-        return False
-    if value and value not in _TRUE:
-        raise ConfigError(f"{name}: {value!r} is not a switch; write true or false{also}")
-    return True
+    return switch(environ, METRICS, also=" or histogram")
 
 
 def _sdk_provider(provider: Any) -> Any | None:

@@ -36,6 +36,7 @@ class CarbonOptions:
     model_aliases: dict[str, str] | None = None
     ledger: str | None = None
     metrics: bool | None = None
+    keep_genai: bool | None = None
 
 
 class CarbonInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # as above
