@@ -31,8 +31,13 @@ QUANTITIES = (
     "co2e_embodied_grams",
     "co2e_grams",
     "water_liters",
+    "primary_energy_mj",
+    "abiotic_depletion_kgsbeq",
 )
-"""What a footprint holds; each is three columns, one per bound. `energy_wh` is facility energy."""
+"""What a footprint holds; each is three columns, one per bound. `energy_wh` is facility energy.
+
+The last ones, from water on, are given by few factor sets or only when asked for.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,8 @@ def _quantities(outcome: Outcome, count: float) -> Sequence[float | None]:
         *_bounds(outcome.co2e_embodied_grams),
         *_bounds(outcome.co2e_grams),
         *_bounds(outcome.water_liters),
+        *_bounds(outcome.primary_energy_mj),
+        *_bounds(outcome.abiotic_depletion_kgsbeq),
     )
     if count == 1.0:
         return values

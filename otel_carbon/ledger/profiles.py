@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from otel_carbon.ledger.canonical import real_digits
-from otel_carbon.ledger.columns import COLUMNS, MEDIA, bounds_of
+from otel_carbon.ledger.columns import COLUMNS, MEDIA, QUANTITIES, bounds_of
 from otel_carbon.model import Call, Confidence, Footprint, NotEstimated, Outcome, Sighting, Status, believed_count
 
 __all__ = ["INDEX", "Profile", "Why", "adjusted_count_of", "clean", "new_profile", "profile_key", "why_of"]
@@ -38,17 +38,20 @@ _TOKENS = slice(INDEX["input_tokens"], INDEX["reasoning_tokens"] + 1)
 _MEDIA = slice(INDEX[MEDIA[0]], INDEX[MEDIA[-1]] + 1)
 _NO_MEDIA = (None,) * len(MEDIA)
 _DRY = slice(INDEX["it_energy_wh_low"], INDEX["water_liters_low"])
-_WATER = slice(INDEX["water_liters_low"], INDEX["water_liters_high"] + 1)
+_SPARSE = QUANTITIES[QUANTITIES.index("water_liters") :]
+_SPARSE_RUN = slice(_DRY.stop, _DRY.stop + 3 * len(_SPARSE))
+_ALL_ABSENT = ("",) * (3 * len(_SPARSE))
+_NO_SPARSE = (None,) * (3 * len(_SPARSE))
 _CLAIM = slice(INDEX["claimed_energy_wh"], INDEX["claim_differs"] + 1)
-_RESPONSE_ID, _SPAN_ID, _TRACE_ID = INDEX["response_id"], INDEX["span_id"], INDEX["trace_id"]
+_RESPONSE_ID, _CLAIM_DIFFERS = INDEX["response_id"], INDEX["claim_differs"]
 _CLAIM_NAMES = ("claim_differs", "claimed_co2e_grams", "claimed_energy_wh", "claimed_factor_id", "claimed_factor_set")
-_FRAGMENTS = {"claim_differs", "response_id", "water_liters_central"}  # each stands for members that may be absent
-_IN_FRAGMENTS = {*_CLAIM_NAMES, *bounds_of("water_liters"), *MEDIA, "response_id"}
+# Each stands for members that may be absent.
+_FRAGMENTS = {"claim_differs", "response_id", *(f"{quantity}_central" for quantity in _SPARSE)}
+_IN_FRAGMENTS = {*_CLAIM_NAMES, *(name for quantity in _SPARSE for name in bounds_of(quantity)), *MEDIA, "response_id"}
 _TEXTS = {"occurred_at", "recorded_at", "span_id", "trace_id"}
 _INTEGERS = {column.name for column in COLUMNS[_TOKENS]} | {"seq"}
-_REALS = sorted(column.name for column in COLUMNS[_DRY])
-_by_name = itemgetter(*(INDEX[name] for name in _REALS))
-_BEFORE_INPUT_TOKENS = sum(name < "input_tokens" for name in _REALS)
+_REALS = {column.name for column in COLUMNS[_DRY]}
+_holes_of = itemgetter(*(INDEX[name] for name in sorted(_FRAGMENTS | _INTEGERS | _TEXTS | _REALS)))
 _pack = struct.Struct(f">{len(_REALS)}d").pack
 _MINUS_ZERO = "8" + real_digits(0.0)[1:]
 
@@ -65,36 +68,26 @@ class Profile:
     """`adjusted_count` to `reason`."""
     adjusted_count: float
     template: str
-    """The canonical encoding of a line with usage, no items and every quantity but water: a `%s` for each hole."""
+    """The canonical encoding of a line with usage, no items and what every estimate has: a `%s` for each hole.
+
+    Every member begins with its comma: the first one may be absent.
+    """
 
     def encode(self, row: Sequence[Any]) -> bytes | None:
         """Return the canonical encoding of a row of this profile, or None where only the plain way will do."""
-        quantities, tokens = _by_name(row), row[_TOKENS]
-        if None in quantities or None in tokens or tuple(row[_MEDIA]) != _NO_MEDIA:
+        quantities, sparse = row[_DRY], tuple(row[_SPARSE_RUN])
+        if None in quantities or None in row[_TOKENS] or tuple(row[_MEDIA]) != _NO_MEDIA:
             return None
         reals = _pack(*quantities).hex(" ", 8).split(" ")
         if _MINUS_ZERO in reals:
             return None
-        input_tokens, cache_read, cache_write, output_tokens, reasoning = tokens
-        seq, _, recorded_at, occurred_at = row[:4]
-        holes = (
-            cache_read,
-            cache_write,
-            _claim_members(row[_CLAIM]),
-            *reals[:_BEFORE_INPUT_TOKENS],
-            input_tokens,
-            *reals[_BEFORE_INPUT_TOKENS:],
-            occurred_at,
-            output_tokens,
-            reasoning,
-            recorded_at,
-            _response_member(row[_RESPONSE_ID]),
-            seq,
-            row[_SPAN_ID],
-            row[_TRACE_ID],
-            _water_members(row[_WATER]),
-        )
-        return (self.template % holes).encode()
+        values = list(row)
+        values[_DRY] = reals
+        values[_SPARSE_RUN] = _ALL_ABSENT if sparse == _NO_SPARSE else _sparse_members(sparse)
+        values[_RESPONSE_ID] = _response_member(row[_RESPONSE_ID])
+        values[_CLAIM_DIFFERS] = _claim_members(row[_CLAIM])
+        members = self.template % _holes_of(values)
+        return f"{{{members[1:]}}}".encode()
 
 
 def why_of(outcome: Outcome, notes: tuple[str, ...] | None) -> Why:
@@ -203,7 +196,7 @@ def _template(*runs: tuple[str | float | None, ...]) -> str:
         start = INDEX[first]
         constant |= {column.name: value for column, value in zip(COLUMNS[start:], run, strict=False)}
     members = [_member(name, constant) for name in sorted(INDEX) if name != "hash"]
-    return "{" + "".join(members)[1:] + "}"
+    return "".join(members)
 
 
 def _member(name: str, constant: dict[str, str | float | None]) -> str:
@@ -226,12 +219,17 @@ def _response_member(response_id: str | None) -> str:
     return "" if response_id is None else f',"response_id":{encode_basestring(response_id)}'
 
 
-def _water_members(water: Sequence[float | None]) -> str:
-    low, central, high = water
-    if low is None or central is None or high is None:
-        return ""
-    values = f',"water_liters_central":"{real_digits(central)}","water_liters_high":"{real_digits(high)}"'
-    return f'{values},"water_liters_low":"{real_digits(low)}"'
+def _sparse_members(sparse: Sequence[float | None]) -> list[str]:
+    """Return the members of each sparse quantity in the place of its central value, nothing in the other places."""
+    found: list[str] = []
+    for place, quantity in enumerate(_SPARSE):
+        low, central, high = sparse[3 * place : 3 * place + 3]
+        members = ""
+        if low is not None and central is not None and high is not None:
+            bounds = (("central", central), ("high", high), ("low", low))
+            members = "".join(f',"{quantity}_{bound}":"{real_digits(value)}"' for bound, value in bounds)
+        found += ("", members, "")
+    return found
 
 
 def _claim_members(claim: Sequence[Any]) -> str:

@@ -78,7 +78,7 @@ _REVERSES_SEQ = _INDEX["reverses_seq"]
 _CLAIM_DIFFERS = _INDEX["claim_differs"]
 _DIMENSION_INDEXES = tuple(tuple(_INDEX[name] for name in names) for names in DIMENSIONS.values())
 _columns_of_dimensions = itemgetter(*(index for indexes in _DIMENSION_INDEXES for index in indexes))
-_FIRST_SUM, _LAST_SUM = _INDEX["calls"], _INDEX["water_liters_high"] + 1
+_FIRST_SUM, _LAST_SUM = _INDEX["calls"], _INDEX[SUMS[-1]] + 1
 
 
 def dimension_sql(name: str) -> str:
@@ -152,7 +152,10 @@ def _sums(group: Sequence[Sequence[Any]]) -> list[float | None]:
 
 
 def _sum(values: tuple[float | None, ...]) -> float | None:
-    if None not in values:
+    unknown = values.count(None)
+    if not unknown:
         return sum(values)  # type: ignore[arg-type]  # mypy does not narrow the elements of a tuple
+    if unknown == len(values):
+        return None
     known = [value for value in values if value is not None]
-    return sum(known) if known else None
+    return sum(known)

@@ -20,6 +20,8 @@ _UNITS: Mapping[str, str] = {
     "co2e_operational_grams": "gCO2e",
     "co2e_embodied_grams": "gCO2e",
     "water_liters": "L",
+    "primary_energy_mj": "MJ of primary energy (cumulative energy demand)",
+    "abiotic_depletion_kgsbeq": "kg Sb eq (depletion of minerals and metals, ADPe)",
 }
 
 _OF_SECOND = ("energy_wh", "co2e_grams")

@@ -40,6 +40,8 @@ class Totals:
     co2e_operational_grams: Interval | None
     co2e_embodied_grams: Interval | None
     water_liters: Interval | None
+    primary_energy_mj: Interval | None
+    abiotic_depletion_kgsbeq: Interval | None
 
 
 @dataclass(frozen=True, slots=True)

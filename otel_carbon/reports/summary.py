@@ -177,6 +177,8 @@ def _totals(rows: list[dict[str, Any]]) -> Totals:
         co2e_operational_grams=quantity("co2e_operational_grams"),
         co2e_embodied_grams=quantity("co2e_embodied_grams"),
         water_liters=quantity("water_liters"),
+        primary_energy_mj=quantity("primary_energy_mj"),
+        abiotic_depletion_kgsbeq=quantity("abiotic_depletion_kgsbeq"),
     )
 
 
