@@ -15,9 +15,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Sampler
 
 import otel_carbon
-from otel_carbon.processors import KeepGenAI, keeping
-from otel_carbon.processors.instrumentor import CarbonInstrumentor
-from otel_carbon.processors.keeping import before_instrumentation, keeps_genai, wrap_sampler
+from otel_carbon.processors import KeepGenAI, instrumentor
+from otel_carbon.processors.instrumentor import CarbonInstrumentor, before_instrumentation
+from otel_carbon.processors.keeping import keeps_genai, wrap_sampler
 
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}
 
@@ -28,7 +28,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> TracerProvider:
     for name in ("OTEL_CARBON_ENABLED", "OTEL_CARBON_KEEP_GENAI", "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"):
         monkeypatch.delenv(name, raising=False)
     provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
-    monkeypatch.setattr(keeping.trace, "get_tracer_provider", lambda: provider)
+    monkeypatch.setattr(instrumentor.trace, "get_tracer_provider", lambda: provider)
     return provider
 
 
@@ -113,10 +113,10 @@ def test_auto_instrumentation_leaves_the_sampler_where_that_is_switched_off(
 @pytest.fixture
 def declared(provider: TracerProvider) -> Iterator[CarbonInstrumentor]:
     """The instrumentor as a configuration file may have run it before."""
-    instrumentor = CarbonInstrumentor()
-    instrumentor.instrument(tracer_provider=provider, keep_genai=False)
-    yield instrumentor
-    instrumentor.uninstrument()
+    carbon = CarbonInstrumentor()
+    carbon.instrument(tracer_provider=provider, keep_genai=False)
+    yield carbon
+    carbon.uninstrument()
 
 
 @pytest.mark.usefixtures("declared")
@@ -135,7 +135,7 @@ def test_a_provider_that_refuses_stops_nothing(
             return provider.sampler
 
     refusing: Any = Refusing()
-    monkeypatch.setattr(keeping.trace, "get_tracer_provider", lambda: refusing)
+    monkeypatch.setattr(instrumentor.trace, "get_tracer_provider", lambda: refusing)
 
     with caplog.at_level(logging.WARNING):
         before_instrumentation()

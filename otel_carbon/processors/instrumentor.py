@@ -6,9 +6,12 @@ Whatever is raised here would end the auto-instrumentation of the whole applicat
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
 
 # The module says `# type: ignore` for itself as a whole, so mypy finds nothing in it.
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
@@ -16,9 +19,12 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 if TYPE_CHECKING:
     from otel_carbon.processors.span_processor import CarbonSpanProcessor
 
-__all__ = ["CarbonInstrumentor", "CarbonOptions"]
+__all__ = ["CarbonInstrumentor", "CarbonOptions", "before_instrumentation"]
 
 _log = logging.getLogger(__name__)
+
+_DISABLED_INSTRUMENTATIONS = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+_OFF = frozenset({"carbon", "*"})
 
 
 @dataclass
@@ -66,3 +72,27 @@ class CarbonInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # as above
         if self._processor is not None:
             self._processor.shutdown()
             self._processor = None
+
+
+def before_instrumentation() -> None:
+    """Wrap the sampler of the global provider before any instrumentation takes a tracer, which would keep the old one.
+
+    The entry point that `opentelemetry-instrument` calls first. It is off by the same variables as the instrumentor,
+    and by `OTEL_CARBON_KEEP_GENAI=false`. Nothing is raised: it would end all auto-instrumentation.
+    """
+    try:
+        from otel_carbon.processors.keeping import wrap_sampler  # noqa: PLC0415 - an error in it must not get out
+
+        if _is_wanted(os.environ):
+            wrap_sampler(trace.get_tracer_provider())
+    except Exception as error:  # noqa: BLE001 - see above
+        _log.warning("calls that are sampled out will not be counted: %s", error)
+
+
+def _is_wanted(environ: Mapping[str, str]) -> bool:
+    from otel_carbon.processors.switches import KEEP_GENAI, is_enabled, switch  # noqa: PLC0415 - see above
+
+    disabled = {name.strip() for name in environ.get(_DISABLED_INSTRUMENTATIONS, "").split(",")}
+    # Declarative configuration may have run the instrumentor already, with a decision of its own.
+    decided = CarbonInstrumentor().is_instrumented_by_opentelemetry
+    return not decided and disabled.isdisjoint(_OFF) and is_enabled(environ) and switch(environ, KEEP_GENAI)
