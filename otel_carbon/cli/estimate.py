@@ -32,6 +32,9 @@ _OPTIONS = {
     "cache_write_tokens": ("N", "input tokens written to it"),
     "output_tokens": ("N", "all output tokens, the reasoning ones included"),
     "reasoning_tokens": ("N", "output tokens that were not shown"),
+    "images": ("N", "images that the call made"),
+    "videos": ("N", "video clips that the call made"),
+    "audio_seconds": ("S", "seconds of audio that the call spoke or heard"),
     "factor_set": ("ID", "factor set (see `otel-carbon factors list`)"),
     "grid_intensity": ("G", "grid intensity in g/kWh, where you know it"),
     "pue": ("X", "facility energy over IT energy, where you know it"),
@@ -40,6 +43,7 @@ _OPTIONS = {
 }
 
 
+_COLUMNS = (*_OPTIONS, "media_outside_input")
 _TOO_MANY = "cells beyond the header"
 
 
@@ -47,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     for name, (metavar, text) in _OPTIONS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", metavar=metavar, help=text)
+    parser.add_argument(
+        "--media-outside-input",
+        action="store_const",
+        const="true",
+        help="the request held images or audio that --input-tokens does not include: 1.2 (1.0 to 1.5) times as much",
+    )
     parser.add_argument(
         "--factor-set-file",
         metavar="FILE",
@@ -113,9 +123,9 @@ def _of_options(args: argparse.Namespace) -> Estimate:
 
 
 def _arguments(args: argparse.Namespace) -> Arguments:
-    from otel_carbon.estimator.arguments import read_arguments
+    from otel_carbon.estimator.arguments import ARGUMENT_NAMES, read_arguments
 
-    return read_arguments({name: getattr(args, name) for name in _OPTIONS})
+    return read_arguments({name: getattr(args, name) for name in ARGUMENT_NAMES})
 
 
 def _factor_sets(args: argparse.Namespace) -> tuple[str, ...]:
@@ -137,9 +147,9 @@ def _naming_the_option() -> Generator[None]:
 def _of_file(args: argparse.Namespace) -> Iterator[Estimate]:
     """Estimate every row; an option given beside the file holds where the row's cell is empty."""
     from otel_carbon.estimator.api import estimate_arguments
-    from otel_carbon.estimator.arguments import read_arguments
+    from otel_carbon.estimator.arguments import ARGUMENT_NAMES, read_arguments
 
-    defaults = {name: getattr(args, name) for name in _OPTIONS}
+    defaults = {name: getattr(args, name) for name in ARGUMENT_NAMES}
     for line, row in _rows(args.file, with_model=args.model is not None):
         try:
             yield estimate_arguments(read_arguments(defaults | row), args.equivalents, _factor_sets(args))
@@ -157,9 +167,9 @@ def _rows(path: Path, *, with_model: bool) -> Iterator[tuple[int, dict[str, str]
         raise ConfigError(f"--file: {path} is not UTF-8 text; save it as CSV in UTF-8") from error
     reader = csv.DictReader(text.splitlines(keepends=True), restkey=_TOO_MANY)
     try:
-        unknown = [name for name in reader.fieldnames or () if name not in _OPTIONS]
+        unknown = [name for name in reader.fieldnames or () if name not in _COLUMNS]
         if unknown:
-            raise ConfigError(f"{path}, line 1, column {unknown[0]}: no such column; columns are {', '.join(_OPTIONS)}")
+            raise ConfigError(f"{path}, line 1, column {unknown[0]}: no such column; columns are {', '.join(_COLUMNS)}")
         for row in reader:
             if _TOO_MANY in row:
                 raise ConfigError(f"{path}, line {reader.line_num}: has more cells than the header")

@@ -41,6 +41,7 @@ def list_text(sets: Sequence[FactorSet]) -> str:
 def show_text(factor_set: FactorSet, sources: Mapping[str, Source]) -> str:
     """Return one factor set with its rows and the publications that they rest on."""
     rows = (*factor_set.models, *factor_set.classes.values())
+    items = _items_text(factor_set.items) if factor_set.items else ()
     head = [
         ("id", factor_set.id),
         ("title", factor_set.title),
@@ -50,15 +51,15 @@ def show_text(factor_set: FactorSet, sources: Mapping[str, Source]) -> str:
         ("licence", factor_set.licence),
         *([("warning", factor_set.warning)] if factor_set.warning else []),
     ]
-    used = dict.fromkeys([factor_set.source_id, *(row.source_id for row in rows)])
+    used = dict.fromkeys([factor_set.source_id, *(row.source_id for row in (*rows, *factor_set.items))])
     cited = [(source_id, f"{sources[source_id].citation}, {sources[source_id].url}") for source_id in used]
-    return "\n".join([aligned(head), "", _rows_text(rows), "", "sources", "", aligned(cited)])
+    return "\n".join([aligned(head), "", _rows_text(rows), *items, "", "sources", "", aligned(cited)])
 
 
 def diff_text(first: FactorSet, second: FactorSet) -> str:
     """Return the rows that only one of two factor sets has, and those whose figures differ."""
-    before = {row.name: row for row in (*first.models, *first.classes.values())}
-    after = {row.name: row for row in (*second.models, *second.classes.values())}
+    before = {row.name: row for row in (*first.models, *first.classes.values(), *first.items)}
+    after = {row.name: row for row in (*second.models, *second.classes.values(), *second.items)}
     rows: list[tuple[str, ...]] = [("row", "figure", first.id, second.id)]
     for name in sorted(before.keys() | after.keys()):
         if name not in after or name not in before:
@@ -99,6 +100,15 @@ def _rows_text(rows: Sequence[FactorRow]) -> str:
     return aligned(rated)
 
 
+def _items_text(rows: Sequence[FactorRow]) -> tuple[str, str]:
+    table: list[tuple[str, ...]] = [("Wh per item", "Wh", "item", "boundary", "confidence", "source", "matches")]
+    for row in rows:
+        if (rate := row.item) is not None:
+            about = (rate.unit, rate.boundary.value, *_about(row))
+            table.append((row.name, _interval(rate.wh_per_item), *about))
+    return "", aligned(table)
+
+
 def _about(row: FactorRow) -> tuple[str, str, str]:
     return row.confidence.value, row.source_id, " ".join(row.match) or str(row.published.get("rule", ""))
 
@@ -112,6 +122,9 @@ def _changes(before: FactorRow, after: FactorRow) -> Iterator[tuple[str, str, st
         old, new = before.published.get(key), after.published.get(key)
         if old != new:
             yield key, _shown(old), _shown(new)
+    old_item, new_item = before.item, after.item
+    if old_item is not None and new_item is not None and old_item.wh_per_item != new_item.wh_per_item:
+        yield "Wh per item", _interval(old_item.wh_per_item), _interval(new_item.wh_per_item)
     if before.rates is None or after.rates is None:
         return
     for key in _RATES:

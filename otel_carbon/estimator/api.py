@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from otel_carbon.errors import ConfigError
-from otel_carbon.estimator.arguments import Arguments, read_arguments, usage_of
+from otel_carbon.estimator.arguments import Arguments, items_of, read_arguments, usage_of
 from otel_carbon.estimator.document import outcome_document
 from otel_carbon.estimator.estimator import Estimator
 from otel_carbon.estimator.explain import Step, explain
@@ -58,6 +58,10 @@ def estimate(
     cache_write_tokens: int | None = None,
     output_tokens: int | None = None,
     reasoning_tokens: int | None = None,
+    images: int | None = None,
+    videos: int | None = None,
+    audio_seconds: float | None = None,
+    media_outside_input: bool = False,
     factor_set: str | None = None,
     grid_intensity: float | None = None,
     pue: float | None = None,
@@ -79,6 +83,10 @@ def estimate(
         cache_write_tokens: input tokens written to it.
         output_tokens: all output tokens, the reasoning ones included.
         reasoning_tokens: output tokens that were not shown.
+        images: images that the call made.
+        videos: video clips that the call made.
+        audio_seconds: seconds of audio that the call spoke or heard.
+        media_outside_input: the request held images or audio that `input_tokens` does not include.
         factor_set: id of a factor set; default: the package's own.
         grid_intensity: g/kWh of the electricity, where you know it.
         pue: facility energy over IT energy, where you know it.
@@ -104,6 +112,10 @@ def estimate(
                 "cache_write_tokens": cache_write_tokens,
                 "output_tokens": output_tokens,
                 "reasoning_tokens": reasoning_tokens,
+                "images": images,
+                "videos": videos,
+                "audio_seconds": audio_seconds,
+                "media_outside_input": media_outside_input,
                 "factor_set": factor_set,
                 "grid_intensity": grid_intensity,
                 "pue": pue,
@@ -156,6 +168,8 @@ def prepared(arguments: Arguments, factor_sets: tuple[str, ...] = ()) -> tuple[E
         provider=arguments.provider,
         model=arguments.model,
         usage=usage_of(arguments),
+        items=items_of(arguments),
+        media_outside_input=arguments.media_outside_input,
         region=arguments.region,
         latency_s=arguments.latency_s,
         at_unix_nano=arguments.at_unix_nano,

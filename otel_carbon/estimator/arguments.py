@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 from otel_carbon.errors import ConfigError
 from otel_carbon.estimator.settings import MOST_PUE_RATIO
-from otel_carbon.model import MOST_INTENSITY_G_PER_KWH, Usage
+from otel_carbon.model import MOST_INTENSITY_G_PER_KWH, ItemKind, Items, Usage
 
-__all__ = ["ARGUMENT_NAMES", "Arguments", "read_arguments", "usage_of"]
+__all__ = ["ARGUMENT_NAMES", "Arguments", "items_of", "read_arguments", "usage_of"]
 
 _LONGEST_S = 1e7  # four months
+_MOST_ITEMS = 1e9
 _MOST_TOKENS = 10**15  # a thousand times what the largest provider serves in a day
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -32,6 +33,10 @@ class Arguments:
     cache_write_tokens: int | None = None
     output_tokens: int | None = None
     reasoning_tokens: int | None = None
+    images: int | None = None
+    videos: int | None = None
+    audio_seconds: float | None = None
+    media_outside_input: bool = False
     factor_set: str | None = None
     grid_intensity_g_per_kwh: float | None = None
     pue_ratio: float | None = None
@@ -43,6 +48,7 @@ _A_COUNT = "a whole number of tokens from 0 up"
 ARGUMENT_NAMES = (
     *("model", "provider", "region", "zone"),
     *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens"),
+    *("images", "videos", "audio_seconds", "media_outside_input"),
     *("factor_set", "grid_intensity", "pue", "latency_s", "at"),
 )
 """The names as a user writes them: options without dashes, columns of a file, keywords."""
@@ -86,6 +92,20 @@ def usage_of(arguments: Arguments) -> Usage | None:
     )
 
 
+def items_of(arguments: Arguments) -> Items | None:
+    """Return what the call made or heard; None where nothing was given.
+
+    Raises:
+        ConfigError: more than one kind is given, and a call makes one kind of thing.
+    """
+    given = [kind for kind in ItemKind if getattr(arguments, kind) is not None]
+    if len(given) > 1:
+        raise ConfigError(
+            f"{given[1]}: one call makes one kind of thing, and {given[0]} is given too; estimate two calls"
+        )
+    return Items(given[0], float(getattr(arguments, given[0]))) if given else None
+
+
 class _Reader:
     """Reads the given values, each by the name of its argument."""
 
@@ -103,6 +123,12 @@ class _Reader:
             cache_write_tokens=self._tokens("cache_write_tokens"),
             output_tokens=self._tokens("output_tokens"),
             reasoning_tokens=self._tokens("reasoning_tokens"),
+            images=self._whole("images", "a whole number of images from 0 up"),
+            videos=self._whole("videos", "a whole number of video clips from 0 up"),
+            audio_seconds=self._between(
+                "audio_seconds", 0.0, _LONGEST_S, "a number of seconds from 0 up, such as 12.5"
+            ),
+            media_outside_input=self._switch("media_outside_input"),
             factor_set=self._text("factor_set"),
             grid_intensity_g_per_kwh=self._between(
                 "grid_intensity", 0.0, MOST_INTENSITY_G_PER_KWH, "from 0 to 10000 g/kWh, such as 41"
@@ -118,14 +144,24 @@ class _Reader:
         return str(self._given[name]).strip() if name in self._given else None
 
     def _tokens(self, name: str) -> int | None:
-        number = self._between(name, 0.0, sys.float_info.max, _A_COUNT)
-        if number is None:
-            return None
-        if not number.is_integer():
-            raise _unusable(name, _A_COUNT, self._given[name])
-        if number > _MOST_TOKENS:
+        number = self._whole(name, _A_COUNT, sys.float_info.max)
+        if number is not None and number > _MOST_TOKENS:
             raise ConfigError(f"{name}: {_shown(self._given[name])} tokens are more than one call can have")
-        return int(number)
+        return number
+
+    def _whole(self, name: str, expected: str, most: float = _MOST_ITEMS) -> int | None:
+        number = self._between(name, 0.0, most, expected)
+        if number is not None and not number.is_integer():
+            raise _unusable(name, expected, self._given[name])
+        return None if number is None else int(number)
+
+    def _switch(self, name: str) -> bool:
+        value = self._given.get(name, False)
+        known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        found = known.get(str(value).strip().lower())
+        if found is None:
+            raise _unusable(name, "true or false", value)
+        return found
 
     def _between(self, name: str, least: float, most: float, expected: str) -> float | None:
         if name not in self._given:

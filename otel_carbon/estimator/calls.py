@@ -8,7 +8,16 @@ from otel_carbon.estimator.derivation import Names
 from otel_carbon.factors.names import cut
 from otel_carbon.model import Call, Footprint, NotEstimated, Outcome, Status, Usage
 
-__all__ = ["CHEAPER_TIERS", "cut_short", "is_zero", "names_of", "says_nothing", "with_note", "without_usage"]
+__all__ = [
+    "CHEAPER_TIERS",
+    "cut_short",
+    "has_tokens",
+    "is_zero",
+    "names_of",
+    "says_nothing",
+    "with_note",
+    "without_usage",
+]
 
 CHEAPER_TIERS = frozenset({"batch", "flex"})
 """Service tiers that cost less money; no provider has published what they do to energy."""
@@ -36,6 +45,11 @@ def without_usage(call: Call) -> NotEstimated:
 def with_note(outcome: Outcome, note: str) -> Outcome:
     """Return an outcome with one more note, where it is an estimate."""
     return replace(outcome, notes=(*outcome.notes, note)) if isinstance(outcome, Footprint) else outcome
+
+
+def has_tokens(call: Call) -> bool:
+    """Return whether a call has token counts that are not all zero."""
+    return call.usage is not None and not is_zero(call.usage)
 
 
 def is_zero(usage: Usage) -> bool:
@@ -66,5 +80,11 @@ def names_of(call: Call) -> Names:
     """Return the texts of a call that decide its factors, cut to the length that decides."""
     short = cut_short(call)
     return Names(
-        short.model, short.request_model, short.provider, short.region, short.server_address, short.caller_region
+        short.model,
+        short.request_model,
+        short.provider,
+        short.region,
+        short.server_address,
+        short.caller_region,
+        items=None if call.items is None else call.items.kind,
     )

@@ -13,11 +13,13 @@ from otel_carbon.model import Footprint, Usage
 
 if TYPE_CHECKING:  # the modules of other bases load with the first set that needs them
     from otel_carbon.estimator.amounts import AmountCard
+    from otel_carbon.estimator.items import ItemCard
     from otel_carbon.estimator.parametric import LcaCard
 
-__all__ = ["Card", "apply", "card_of"]
+__all__ = ["Card", "apply", "card_of", "item_card_of"]
 
 Card: TypeAlias = "RateCard | AmountCard | LcaCard"
+"""What a call is multiplied with by its tokens."""
 
 
 def card_of(found: Derivation, constants: Constants, notes: tuple[str, ...] = (), *, water: bool) -> Card:
@@ -43,6 +45,21 @@ def card_of(found: Derivation, constants: Constants, notes: tuple[str, ...] = ()
     from otel_carbon.estimator.amounts import amount_card  # noqa: PLC0415 - start-up must be light
 
     return amount_card(found.factor_set, found.row, found.location, constants, facts, water=water)
+
+
+def item_card_of(found: Derivation, constants: Constants, notes: tuple[str, ...] = ()) -> ItemCard:
+    """Return the card of a derivation whose row is for what is counted by the item."""
+    from otel_carbon.estimator.items import ItemCard  # noqa: PLC0415 - start-up must be light
+
+    rate = found.row.item
+    assert rate is not None
+    return ItemCard(
+        facts=_facts(found, notes),
+        wh_per_item=rate.wh_per_item,
+        per_wh=per_wh(rate.boundary, found.place, constants),
+        of_this_model=bool(found.row.match),
+        grid_keys=found.location.grid_keys,
+    )
 
 
 def apply(card: Card, usage: Usage, latency_s: float | None) -> Footprint:

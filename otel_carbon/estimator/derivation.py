@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from otel_carbon.errors import ConfigError
 from otel_carbon.estimator.hourly import Hour, at_hour
@@ -13,12 +13,22 @@ from otel_carbon.estimator.settings import EstimatorSettings
 from otel_carbon.factors import Basis, FactorRow, FactorSet, FactorTables, GridFamily, TokenRates
 from otel_carbon.factors.constants import Constants
 from otel_carbon.factors.location import Hints, locate
-from otel_carbon.factors.match import match_names
+from otel_carbon.factors.match import Match, match_item, match_names
 from otel_carbon.factors.names import ModelName, normalise
 from otel_carbon.factors.places import Location
-from otel_carbon.model import Confidence, FactorRef, Interval
+from otel_carbon.model import Confidence, FactorRef, Interval, ItemKind
 
-__all__ = ["Derivation", "Names", "derive", "find_location", "labelled", "place_for", "row_notes", "widened"]
+__all__ = [
+    "Derivation",
+    "Names",
+    "derive",
+    "find_location",
+    "labelled",
+    "place_for",
+    "provider_keys",
+    "row_notes",
+    "widened",
+]
 
 _WIDENED_STEPS = frozenset({"name_hint", "fallback_name_hint"})
 _GUESSED_STEPS = _WIDENED_STEPS | {"global_default", "fallback_global_default"}
@@ -37,6 +47,8 @@ class Names:
     region: str | None = None
     server_address: str | None = None
     caller_region: str | None = None
+    items: ItemKind | None = field(default=None, kw_only=True)
+    """What is looked up is the factor of one of these, and not that of tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +82,14 @@ def derive(
         FactorError: a table that is needed is damaged.
     """
     alias = _alias(settings.model_aliases, names)
-    if alias is None:
-        match = match_names(tables, factor_set, names.model, names.request_model)
-    else:
-        match = match_names(tables, factor_set, alias, None)
+    match = _match(tables, factor_set, names, alias)
     if match is None:
         return None
     # An alias that leads to a guess is worth no more than the guess.
     step = "alias" if alias is not None and match.step not in _GUESSED_STEPS else match.step
     used = tables.factor_set(match.set_id)
     location = find_location(tables, settings, names, alias)
-    if used.basis is not Basis.PER_TOKEN:
+    if used.basis is not Basis.PER_TOKEN and match.row.item is None:
         from otel_carbon.estimator.own_place import place_of_set  # noqa: PLC0415 - start-up must be light
 
         location = place_of_set(settings, used, match.row, location)
@@ -97,6 +106,21 @@ def derive(
         place=place_for(tables, settings, used, location),
         notes=(*match.notes, *location.notes, *row_notes(used, match.row)),
     )
+
+
+def _match(tables: FactorTables, factor_set: FactorSet, names: Names, alias: str | None) -> Match | None:
+    model, request_model = (names.model, names.request_model) if alias is None else (alias, None)
+    providers = provider_keys(tables, names.provider)
+    if names.items is None:
+        return match_names(tables, factor_set, model, request_model, providers)
+    return match_item(tables, factor_set, names.items, [name for name in (model, request_model) if name], providers)
+
+
+def provider_keys(tables: FactorTables, provider: str | None) -> tuple[str, ...]:
+    """Return the names that a provider goes by in rows of the user: as it was written, and the one in the tables."""
+    written = (provider or "").strip().lower()
+    known = tables.provider_names.get(written)
+    return tuple(dict.fromkeys(name for name in (written, known) if name))
 
 
 def find_location(

@@ -16,15 +16,17 @@ from otel_carbon.estimator.calls import (
     without_usage,
 )
 from otel_carbon.estimator.card import RateCard, apply_card
-from otel_carbon.estimator.cards import Card, apply, card_of
+from otel_carbon.estimator.cards import Card, apply, card_of, item_card_of
 from otel_carbon.estimator.derivation import Derivation, Names, derive
 from otel_carbon.estimator.hourly import Hour, IntensitySource, reading_of
+from otel_carbon.estimator.items import ItemCard, item_outcome
 from otel_carbon.estimator.place import check_place_settings
 from otel_carbon.estimator.recompute import remembered
 from otel_carbon.estimator.settings import EstimatorSettings
-from otel_carbon.estimator.uncertainty import hull_of_footprints
+from otel_carbon.estimator.uncertainty import hull_of_footprints, with_media
 from otel_carbon.estimator.versions import check_usable, valid_from_unix_nano, validity_note
 from otel_carbon.factors import FactorTables
+from otel_carbon.factors.constants import Constants
 from otel_carbon.factors.match import fallback_confidence
 from otel_carbon.factors.names import MAX_NAME_CHARACTERS
 from otel_carbon.model import (
@@ -83,6 +85,8 @@ class Estimator:
         # Sets that single calls ask for; each is read when it is first asked for.
         self._of_set = lru_cache(maxsize=_SETS_AT_MOST)(self._new_of_set)
         self._remembered_card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_remembered_card)
+        self._item_card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_item_card)
+        self._remembered_item_card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_remembered_item_card)
         # Reads the tables that a call needs: a damaged one is found here, not in the middle of a request.
         self._card(len(self._versions) - 1, "gpt-4o", None, None, "eu-west-1", "api.openai.com")
 
@@ -92,8 +96,8 @@ class Estimator:
         Raises:
             ConfigError: there is no such factor set.
         """
-        if factor_set is not None:
-            return self.of_set(factor_set).estimate(call)
+        if factor_set is not None or call.items is not None:
+            return self._apart(call, factor_set)
         usage = call.usage
         # Nearly every call has visible output; asking that first spares the look at the rest.
         if usage is None or (not usage.visible_output_tokens and is_zero(usage)):
@@ -112,7 +116,7 @@ class Estimator:
             card = self._card_of_hour(
                 found, covers, version, model, request_model, provider, region, server_address, caller_region
             )
-        outcome = _footprint(card, usage, call)
+        outcome = _footprint(card, usage, call, self.tables.constants)
         if self._fallbacks and says_nothing(outcome):
             return self._instead_of_zero(call, outcome)
         return outcome
@@ -123,6 +127,8 @@ class Estimator:
         Factor set, factor, grid and region are those of the mark; tokens are those of the call. What the mark names
         and these tables do not have is estimated anew, and a note says so.
         """
+        if call.items is not None:
+            return item_outcome(self, call, call.items, mark)
         usage = call.usage
         if usage is None or is_zero(usage):
             return without_usage(call)
@@ -130,12 +136,25 @@ class Estimator:
             return self.estimate(call)
         card = self._remembered_card(names_of(call), mark.factor, mark.region, mark.grid)
         if card is not None:
-            return _footprint(card, usage, call)
+            return _footprint(card, usage, call, self.tables.constants)
         outcome = self.estimate(call)
         if isinstance(outcome, NotEstimated):
             return outcome
         note = f"estimated anew: factor {mark.factor.id!r} of {mark.factor.set!r} is not among these factor sets"
         return replace(outcome, notes=(*outcome.notes, note))
+
+    def item_card(self, call: Call, mark: Mark | None = None) -> ItemCard | None:
+        """Return what the items of a call are multiplied with, at the place of a mark where there is one."""
+        names, version = names_of(call), self._version(call.at_unix_nano)
+        card = self._item_card(version, names)
+        if mark is not None and mark.factor is not None:
+            # The mark of a call that has tokens beside its items names the factor of the tokens.
+            factors = [mark.factor, *([] if card is None else [card.facts.factor])]
+            cards = (self._remembered_item_card(names, factor, mark.region, mark.grid) for factor in factors)
+            return next((found for found in cards if found is not None), None)
+        if card is None or self.hourly is None or not card.grid_keys:
+            return card
+        return self._item_card(version, names, *reading_of(self.hourly, card.grid_keys, call.at_unix_nano))
 
     def of_set(self, factor_set: str) -> Estimator:
         """Return an estimator with the same settings by another factor set.
@@ -154,6 +173,13 @@ class Estimator:
             return found
         hour = Hour(*reading_of(self.hourly, found.location.grid_keys, call.at_unix_nano))
         return derive(self.tables, self.settings, version, names_of(call), hour)
+
+    def _apart(self, call: Call, factor_set: str | None) -> Outcome:
+        """Return the outcome of a call by another set, or of one with items, which few calls have."""
+        if factor_set is not None:
+            return self.of_set(factor_set).estimate(call)
+        assert call.items is not None
+        return item_outcome(self, call, call.items)
 
     def _instead_of_zero(self, call: Call, zero: Outcome) -> Outcome:
         """Return what the fallback set says of a call whose tokens the factor set has no figure for."""
@@ -194,6 +220,22 @@ class Estimator:
         derivation = remembered(self.tables, self.settings, names, factor=factor, region=region, grid=grid)
         return None if derivation is None else self._card_of(derivation)
 
+    def _new_item_card(
+        self, version: int, names: Names, reading: GridReading | None = None, covers: bool | None = None
+    ) -> ItemCard | None:
+        factor_set = self._versions[max(version, 0)]
+        hour = None if covers is None else Hour(reading, covers)
+        found = derive(self.tables, self.settings, factor_set, names, hour)
+        if found is None or (found.step in _UNKNOWN_STEPS and not self.settings.fallback):
+            return None
+        return item_card_of(found, self.tables.constants, (validity_note(factor_set),) if version < 0 else ())
+
+    def _new_remembered_item_card(
+        self, names: Names, factor: FactorRef, region: Region | None, grid: Grid | None
+    ) -> ItemCard | None:
+        found = remembered(self.tables, self.settings, names, factor=factor, region=region, grid=grid)
+        return None if found is None else item_card_of(found, self.tables.constants)
+
     def _card_of(self, derivation: Derivation, notes: tuple[str, ...] = ()) -> Card:
         return card_of(derivation, self.tables.constants, notes, water=self.settings.water)
 
@@ -201,11 +243,14 @@ class Estimator:
         return Estimator(self.tables, replace(self.settings, factor_set=factor_set), self.hourly)
 
 
-def _footprint(card: Card, usage: Usage, call: Call) -> Outcome:
+def _footprint(card: Card, usage: Usage, call: Call, constants: Constants) -> Outcome:
     alternative, tier = call.usage_alternative, call.service_tier
     try:
+        if call.media_outside_input:
+            plain = _footprint(card, usage, replace(call, media_outside_input=False), constants)
+            return with_media(plain, constants.media_over_text_ratio)
         if tier in CHEAPER_TIERS:
-            plain = _footprint(card, usage, replace(call, service_tier=None))
+            plain = _footprint(card, usage, replace(call, service_tier=None), constants)
             return with_note(plain, f"ran in the {tier} tier: no discount is made, since no energy figure is published")
         if alternative is None and type(card) is RateCard:  # nearly every call
             return apply_card(card, usage)

@@ -36,7 +36,7 @@ def remembered(
     Raises:
         FactorError: a table that is needed is damaged.
     """
-    found = _row(tables, factor)
+    found = _row(tables, factor, of_items=names.items is not None)
     if found is None:
         return None
     used, row = found
@@ -57,11 +57,12 @@ def remembered(
     )
 
 
-def _row(tables: FactorTables, factor: FactorRef) -> tuple[FactorSet, FactorRow] | None:
+def _row(tables: FactorTables, factor: FactorRef, *, of_items: bool) -> tuple[FactorSet, FactorRow] | None:
     if factor.set not in tables.set_ids:
         return None
     used = tables.factor_set(factor.set)
-    rows = [row for row in (*used.models, *used.classes.values()) if row.name == factor.id]
+    among = used.items if of_items else (*used.models, *used.classes.values())
+    rows = [row for row in among if row.name == factor.id]
     return (used, rows[0]) if rows else None
 
 
@@ -86,7 +87,7 @@ def _place(
 ) -> Location:
     """Return the recorded place as the set of a row accounts at it."""
     used, row = found
-    if used.basis is Basis.PER_TOKEN:
+    if used.basis is Basis.PER_TOKEN or row.item is not None:
         return _location(tables, settings, names, region, grid)
     from otel_carbon.estimator.own_place import (  # noqa: PLC0415 - start-up must be light
         FACTOR_REGION,

@@ -8,16 +8,17 @@ from typing import Any
 
 from otel_carbon.estimator.amounts import includes_place
 from otel_carbon.estimator.derivation import Derivation, widened
+from otel_carbon.estimator.items import counted
 from otel_carbon.estimator.lca import generation_s, gpu_count, it_energy_kwh
 from otel_carbon.estimator.parametric import between, duration_bound_s
-from otel_carbon.factors import Basis
+from otel_carbon.factors import Basis, Boundary
 from otel_carbon.factors.constants import Constants, times_divided
 from otel_carbon.factors.lca import LcaModel, LcaTables
 from otel_carbon.factors.scale import request_scale
-from otel_carbon.model import Call, Footprint, Interval, Usage, input_tokens, output_tokens
+from otel_carbon.model import Call, Footprint, Interval, Items, Usage, input_tokens, output_tokens
 from otel_carbon.units import wh_from_kwh
 
-__all__ = ["Step", "amount_steps", "lca_steps", "place_steps", "result_steps", "token_steps"]
+__all__ = ["Step", "amount_steps", "item_steps", "lca_steps", "place_steps", "result_steps", "token_steps"]
 
 _KINDS = (
     ("uncached input", "uncached_input_tokens", "uncached_input_wh_per_1m"),
@@ -47,6 +48,11 @@ class Step:
     source_id: str | None = None
 
 
+def basis_of(found: Derivation) -> Basis:
+    """Return what the figures of a row are given for: those of items go with grid and PUE as those of tokens do."""
+    return found.factor_set.basis if found.row.item is None else Basis.PER_TOKEN
+
+
 def token_steps(usage: Usage, found: Derivation, constants: Constants) -> Iterator[Step]:
     """Yield the factors of the kinds of tokens that a call has."""
     rates = widened(constants, found.row, found.step)
@@ -55,6 +61,21 @@ def token_steps(usage: Usage, found: Derivation, constants: Constants) -> Iterat
         if count:
             rate: Interval = getattr(rates, rate_name)
             yield Step(f"{label} factor", f"x {count:,} tokens", rate, "Wh/1M tokens", found.row.source_id)
+    yield from _boundary_steps(found.factor_set.boundary, constants)
+
+
+def item_steps(items: Items, found: Derivation, constants: Constants) -> Iterator[Step]:
+    """Yield the factor of one item, and what leads from its boundary to the server."""
+    rate = found.row.item
+    assert rate is not None
+    yield Step("item factor", f"x {counted(items)}", rate.wh_per_item, f"Wh/{rate.unit}", found.row.source_id)
+    yield from _boundary_steps(rate.boundary, constants)
+
+
+def _boundary_steps(boundary: Boundary, constants: Constants) -> Iterator[Step]:
+    if boundary is Boundary.ACCELERATOR:
+        ratio = constants.it_over_accelerator_ratio
+        yield Step("IT over accelerator", "host, idle and network of the server", ratio, "", "google-gemini-2025")
 
 
 def amount_steps(usage: Usage, found: Derivation, constants: Constants) -> Iterator[Step]:
@@ -127,9 +148,9 @@ def lca_steps(call: Call, found: Derivation, lca: LcaTables, model: LcaModel) ->
 
 def place_steps(found: Derivation, constants: Constants, *, given_pue: bool) -> Iterator[Step]:
     """Yield region, grid, PUE, embodied emissions and water, as far as the basis of the set applies them."""
-    location, place, basis = found.location, found.place, found.factor_set.basis
+    location, place, basis = found.location, found.place, basis_of(found)
     yield Step("region", f"{location.region.name or 'none'}, by {location.region.source}")
-    if includes_place(found.factor_set, found.row.published):
+    if found.row.item is None and includes_place(found.factor_set, found.row.published):
         yield Step("grid intensity", "part of the published figure; nothing is applied")
         return
     yield Step("grid intensity", f"zone {location.grid.zone}", place.intensity_g_per_kwh, "g/kWh", location.grid.source)
@@ -158,7 +179,7 @@ def result_steps(footprint: Footprint, found: Derivation) -> Iterator[Step]:
 
 
 def _results(footprint: Footprint, found: Derivation) -> Iterator[tuple[str, str, Interval | None, str]]:
-    basis = found.factor_set.basis
+    basis = basis_of(found)
     if basis in (Basis.TOTAL_KWH_PER_1M, Basis.TOTAL_G_PER_1K, Basis.PER_REQUEST):
         with_grid = "facility energy x grid intensity"
         included = includes_place(found.factor_set, found.row.published)
@@ -168,9 +189,11 @@ def _results(footprint: Footprint, found: Derivation) -> Iterator[tuple[str, str
         yield "water", "published figure x amount", footprint.water_liters, "L"
         yield "abiotic depletion", "published figure x amount", footprint.abiotic_depletion_kgsbeq, "kg Sb eq"
         return
-    boundary = found.factor_set.boundary.value
+    item = found.row.item
+    boundary = (found.factor_set.boundary if item is None else item.boundary).value
+    what = "tokens x factors" if item is None else "items x factor"
     if basis is Basis.PER_TOKEN:
-        yield "IT energy", f"tokens x factors, {boundary} boundary of the set", footprint.it_energy_wh, "Wh"
+        yield "IT energy", f"{what}, {boundary} boundary", footprint.it_energy_wh, "Wh"
     embodied = "IT energy x embodied" if basis is Basis.PER_TOKEN else "time x manufacture"
     yield "facility energy", "IT energy x PUE", footprint.energy_wh, "Wh"
     yield "operational", "facility energy x grid intensity", footprint.co2e_operational_grams, "gCO2e"

@@ -24,6 +24,7 @@ class Constants:
     embodied_g_per_it_kwh: Interval
     reasoning_over_output_ratio: Interval
     cached_over_input_ratio: Interval
+    media_over_text_ratio: Interval
     known_zone_factor: float
     known_pue_factor: float
     known_onsite_wue_factor: float
@@ -62,6 +63,7 @@ def load_constants(path: Path, source_ids: Container[str]) -> Constants:
             embodied_g_per_it_kwh=three("embodied_g_per_kwh_it"),
             reasoning_over_output_ratio=three("reasoning_over_output"),
             cached_over_input_ratio=three("cached_over_input"),
+            media_over_text_ratio=three("media_over_text"),
             known_zone_factor=one("factors", "known_zone"),
             known_pue_factor=one("factors", "known_pue"),
             known_onsite_wue_factor=one("factors", "known_onsite_wue"),

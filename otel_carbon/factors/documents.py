@@ -32,10 +32,12 @@ def set_document(factor_set: FactorSet, tables: FactorTables, *, rows: bool) -> 
         "warning": factor_set.warning,
         "models": len(factor_set.models),
         "classes": len(factor_set.classes),
+        "items": len(factor_set.items),
     }
     if rows:
         document["models"] = [row_document(row) for row in factor_set.models]
         document["classes"] = [row_document(row) for row in factor_set.classes.values()]
+        document["items"] = [row_document(row) for row in factor_set.items]
     return document
 
 
@@ -47,8 +49,10 @@ def row_document(row: FactorRow) -> dict[str, Any]:
         "confidence": row.confidence.value,
         "source_id": row.source_id,
         "rates": None if row.rates is None else asdict(row.rates),
+        "item": None if row.item is None else asdict(row.item),
+        "providers": list(row.providers),
         "parameters": None if row.lca is None else asdict(row.lca),
-        "published": {key: value for key, value in row.published.items() if key not in ("name", "match")},
+        "published": {key: value for key, value in row.published.items() if key not in ("name", "match", "providers")},
     }
 
 

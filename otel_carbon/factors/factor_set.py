@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from otel_carbon.errors import FactorError
 from otel_carbon.factors.constants import Constants
 from otel_carbon.factors.files import DATA_DIRECTORY, number, read_toml
+from otel_carbon.factors.items import item_rate
 from otel_carbon.factors.keys import (
     ENERGY_OR_CARBON_KEYS,
+    ITEM_KEYS,
     PUBLISHED_PREFIX,
     REGION_KEYS,
     ROW_KEYS,
@@ -92,7 +94,25 @@ class _Reader:
         per_token = self._head.get("basis") == Basis.PER_TOKEN
         rates = token_rates(where, raw, self._head, confidence, self._constants) if per_token else None
         match = _texts(where, raw, "match") if kind == "model" else ()
-        return FactorRow(name, match, confidence, self.source_id(where, raw), rates, raw)
+        return FactorRow(
+            name, match, confidence, self.source_id(where, raw), rates, raw, providers=_providers(where, raw)
+        )
+
+    def item(self, raw: Mapping[str, Any]) -> FactorRow:
+        name = _text(f"{self._file}, [[item]]", raw, "name")
+        where = f"{self._file}, item {name!r}"
+        _refuse_unknown(where, raw, ITEM_KEYS)
+        confidence = _member(where, Confidence, _text(where, raw, "confidence"))
+        return FactorRow(
+            name,
+            _texts(where, raw, "match") if "match" in raw else (),
+            confidence,
+            self.source_id(where, raw),
+            None,
+            raw,
+            item=item_rate(where, raw, confidence, self._constants),
+            providers=_providers(where, raw),
+        )
 
     def region(self, raw: Mapping[str, Any]) -> RegionRow:
         name = _text(f"{self._file}, [[region]]", raw, "name")
@@ -115,11 +135,15 @@ def _factor_set(path: Path, head: Mapping[str, Any], document: Mapping[str, Any]
         confidence = _member(where, Confidence, _text(where, head, "default_confidence"))
         models += parametric_rows(_beside(path, where, head, "model_file"), confidence, reader.source_id(where, head))
     classes = [reader.row("class", raw) for raw in document.get("class", ())]
+    items = tuple(reader.item(raw) for raw in document.get("item", ()))
     regions = tuple(reader.region(raw) for raw in document.get("region", ()))
     _refuse_doubles(f"{file}, [[model]]", [row.name for row in models])
-    _refuse_doubles(f"{file}, [[model]] match", [match for row in models for match in row.match])
     _refuse_doubles(f"{file}, [[class]]", [row.name for row in classes])
     _refuse_doubles(f"{file}, [[region]]", [row.name for row in regions])
+    # A model's own name beside that of a class or an item would leave open which row a recorded id means.
+    _refuse_doubles(f"{file}, row", [row.name for row in (*models, *classes, *items)])
+    _refuse_doubles(f"{file}, [[model]] match", _matches(models))
+    _refuse_doubles(f"{file}, [[item]] match", _matches(items))
     unmatched = str(head.get("unmatched", "class"))
     fallback_id = unmatched.partition("fallback:")[2] or None
     if unmatched not in ("class", "none") and fallback_id is None:
@@ -143,7 +167,10 @@ def _factor_set(path: Path, head: Mapping[str, Any], document: Mapping[str, Any]
         models=tuple(models),
         classes={row.name: row for row in classes},
         regions=regions,
-        exact={match: row for row in models for match in row.match if not _WILDCARDS & set(match)},
+        exact={
+            match: row for row in models for match in row.match if not _WILDCARDS & set(match) and not row.providers
+        },
+        items=items,
         min_bounds_factor=number(where, "min_bounds_factor", head.get("min_bounds_factor", 1.0)),
         published_labels=head.get("confidence_policy") == "as-published",
         warning=_text(where, head, "warning") if "warning" in head else None,
@@ -183,6 +210,22 @@ def _refuse_missing_figures(file: str, basis: Basis, rows: Iterable[FactorRow]) 
     for row in rows:
         if wanted is not None and not wanted & row.published.keys():
             raise FactorError(f"{file}, row {row.name!r}: {' or '.join(sorted(wanted))} is missing ({basis.value})")
+
+
+def _matches(rows: Sequence[FactorRow]) -> list[str]:
+    """Return what rows match, with who serves the model where they say: the same name may have a row for each."""
+    return [
+        f"{match}{f' of {provider}' if provider else ''}"
+        for row in rows
+        for match in row.match
+        for provider in row.providers or ("",)
+    ]
+
+
+def _providers(where: str, raw: Mapping[str, Any]) -> tuple[str, ...]:
+    if "providers" not in raw:
+        return ()
+    return tuple(provider.strip().lower() for provider in _texts(where, raw, "providers"))
 
 
 def _text(where: str, table: Mapping[str, Any], key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "ENERGY_OR_CARBON_KEYS",
+    "ITEM_KEYS",
     "PUBLISHED_PREFIX",
     "REGION_KEYS",
     "ROW_KEYS",
@@ -13,7 +14,7 @@ __all__ = [
     "TOTAL_KEYS",
 ]
 
-TOP_KEYS = frozenset({"schema", "set", "source", "model", "class", "region"})
+TOP_KEYS = frozenset({"schema", "set", "source", "model", "class", "item", "region"})
 SET_KEYS = frozenset(
     {
         *("id", "version", "title", "licence", "source_id", "valid_from", "valid_to"),
@@ -43,6 +44,12 @@ _TEXT_KEYS = frozenset(
         *("review_confidence", "review_note"),
     }
 )
-ROW_KEYS = frozenset({"name", "match", "confidence", "source_id"}) | _TOKEN_KEYS | TOTAL_KEYS | _TEXT_KEYS
+ROW_KEYS = frozenset({"name", "match", "providers", "confidence", "source_id"}) | _TOKEN_KEYS | TOTAL_KEYS | _TEXT_KEYS
+ITEM_KEYS = frozenset(
+    {
+        *("name", "match", "providers", "kind", "unit", "rule", "wh_per_item", "energy_boundary"),
+        *("confidence", "basis", "note", "source_id"),
+    }
+)
 SOURCE_KEYS = frozenset({"id", "citation", "url", "date", "licence", "note"})
 REGION_KEYS = frozenset({"name", "label", "g_per_kwh", "published_note", "regions", "source_id"})

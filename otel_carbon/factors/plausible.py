@@ -48,6 +48,15 @@ BOUNDS: Mapping[str, Plausible] = {
     ),
     "request_g": Plausible(0.002, 100.0, "gCO2e per request", "published are 0.03 to 1.14; 1.14 g is 0.00114 kg"),
     "request_ml": Plausible(0.01, 2000.0, "mL per request", "published are 0.26 to 45; 0.26 mL is 0.00026 L"),
+    "wh_per_item of images": Plausible(
+        0.005, 100.0, "Wh per image", "measured are 0.18 to 2.7 at the GPU; an image of 2 Wh is 0.002 kWh or 7,200 J"
+    ),
+    "wh_per_item of videos": Plausible(
+        0.5, 20_000.0, "Wh per clip", "measured are 8 to 371 at the GPU; a clip of 100 Wh is 0.1 kWh or 360,000 J"
+    ),
+    "wh_per_item of audio_seconds": Plausible(
+        0.0001, 10.0, "Wh per second of audio", "a whole GPU of 700 W that is busy for that second draws 0.19 Wh"
+    ),
     "g_per_kwh": Plausible(
         1.0, 3000.0, "gCO2e per kWh", "grids have about 10 to 1,300 over the life cycle; a coal grid in kg would be 0.9"
     ),

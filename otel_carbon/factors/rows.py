@@ -8,12 +8,12 @@ from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from otel_carbon.model import Confidence, Interval, Source
+from otel_carbon.model import Confidence, Interval, ItemKind, Source
 
 if TYPE_CHECKING:  # only a parametric set needs these, and start-up must be light
     from otel_carbon.factors.lca import LcaModel, LcaTables
 
-__all__ = ["PART_STATES", "Basis", "Boundary", "FactorRow", "FactorSet", "RegionRow", "TokenRates"]
+__all__ = ["PART_STATES", "Basis", "Boundary", "FactorRow", "FactorSet", "ItemRate", "RegionRow", "TokenRates"]
 
 PART_STATES: Mapping[str, str] = {
     "default": "of the package",
@@ -55,6 +55,17 @@ class TokenRates:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemRate:
+    """Energy of one image, one video clip or one second of audio, at a boundary of its own."""
+
+    kind: ItemKind
+    wh_per_item: Interval
+    boundary: Boundary
+    unit: str
+    """What one item is, for people: `image of 1024x1024, 20 steps`."""
+
+
+@dataclass(frozen=True, slots=True)
 class FactorRow:
     """One row of a factor set: a model, or a class of models. `rates` is None where the basis is not per token."""
 
@@ -68,6 +79,10 @@ class FactorRow:
     """The row as the file gives it."""
     lca: LcaModel | None = None
     """Size and speed of the model, where the set is parametric."""
+    item: ItemRate | None = None
+    """Where the row is for what is counted by the item. Without `match` it answers for every model."""
+    providers: tuple[str, ...] = ()
+    """Who serves the model, in lower case, where the row holds only there. Empty: it holds everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +116,8 @@ class FactorSet:
     regions: tuple[RegionRow, ...]
     exact: Mapping[str, FactorRow]
     """Rows by the names that they match without a wildcard."""
+    items: tuple[FactorRow, ...] = ()
+    """Rows for what is counted by the item: images, video clips, seconds of audio."""
     min_bounds_factor: float = 1.0
     """Least factor between central and bounds, for figures that are published without bounds."""
     published_labels: bool = False

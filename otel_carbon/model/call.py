@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
 
 __all__ = ["Call", "ItemKind", "Items", "Usage", "input_tokens", "output_tokens"]
+
+
+_MOST_ITEMS = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Items:
     """Images or video clips that a call made, or seconds of audio that it spoke or heard.
 
     Raises:
-        ValueError: the count is negative or not finite.
+        ValueError: the count is negative or beyond anything that a call can make.
     """
 
     kind: ItemKind
@@ -69,7 +71,7 @@ class Items:
 
     def __post_init__(self) -> None:
         """Refuse what is not a count."""
-        if not 0.0 <= self.count < math.inf:
+        if not 0.0 <= self.count <= _MOST_ITEMS:
             raise ValueError(f"not a count of {self.kind}: {self.count}")
 
 

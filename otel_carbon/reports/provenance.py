@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from otel_carbon.errors import ConfigError
@@ -15,7 +15,15 @@ from otel_carbon.estimator.derivation import Derivation
 from otel_carbon.estimator.document import interval_document
 from otel_carbon.estimator.explain import working_document
 from otel_carbon.estimator.recompute import remembered
-from otel_carbon.estimator.working import Step, amount_steps, lca_steps, place_steps, result_steps, token_steps
+from otel_carbon.estimator.working import (
+    Step,
+    amount_steps,
+    item_steps,
+    lca_steps,
+    place_steps,
+    result_steps,
+    token_steps,
+)
 from otel_carbon.factors import Basis
 from otel_carbon.factors.documents import row_document
 from otel_carbon.model import Call, FactorRef, Footprint, Grid, Interval, Mark, Region, Source, Status, Usage
@@ -111,18 +119,16 @@ def provenance_document(found: Provenance) -> dict[str, Any]:
 def _provenance(of: str, estimator: Estimator, call: Call, mark: Mark, tolerance: float) -> Provenance:
     assert mark.factor is not None
     tables = estimator.tables
-    found = remembered(
-        tables, estimator.settings, names_of(call), factor=mark.factor, region=mark.region, grid=mark.grid
-    )
+    found = _remembered(estimator, call, mark, mark.factor)
     if found is None:
         raise ConfigError(f"{of}: row {mark.factor.id!r} of {mark.factor.set!r} is not among the factor sets here")
     redone = estimator.recompute(call, mark)
     place = tuple(place_steps(found, tables.constants, given_pue=estimator.settings.pue_ratio is not None))
     steps: tuple[Step, ...] = ()
     agrees: bool | None = None
-    if isinstance(redone, Footprint) and call.usage is not None:
+    if isinstance(redone, Footprint) and (call.usage is not None or call.items is not None):
         steps = (
-            *_figure_steps(estimator, call, call.usage, found),
+            *_figure_steps(estimator, call, found),
             *place,
             *result_steps(redone, found),
         )
@@ -141,10 +147,24 @@ def _provenance(of: str, estimator: Estimator, call: Call, mark: Mark, tolerance
     )
 
 
-def _figure_steps(estimator: Estimator, call: Call, usage: Usage, found: Derivation) -> Iterator[Step]:
-    constants = estimator.tables.constants
+def _remembered(estimator: Estimator, call: Call, mark: Mark, factor: FactorRef) -> Derivation | None:
+    """Return the look-ups of a mark: by the row of an item, else by that of tokens, which may stand beside them."""
+    calls = (call, replace(call, items=None))
+    found = (
+        remembered(
+            estimator.tables, estimator.settings, names_of(each), factor=factor, region=mark.region, grid=mark.grid
+        )
+        for each in calls
+    )
+    return next((each for each in found if each is not None), None)
+
+
+def _figure_steps(estimator: Estimator, call: Call, found: Derivation) -> Iterator[Step]:
+    constants, usage = estimator.tables.constants, call.usage or Usage()
     lca, model = found.factor_set.lca, found.row.lca
-    if found.factor_set.basis is Basis.PER_TOKEN:
+    if call.items is not None and found.row.item is not None:
+        yield from item_steps(call.items, found, constants)
+    elif found.factor_set.basis is Basis.PER_TOKEN:
         yield from token_steps(usage, found, constants)
     elif lca is not None and model is not None:
         yield from lca_steps(call, found, lca, model)
