@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from otel_carbon.errors import ConfigError
+from otel_carbon.estimator.accounting import AccountingSettings
 from otel_carbon.factors import GridFamily
 from otel_carbon.model import MOST_INTENSITY_G_PER_KWH
 
@@ -53,6 +54,8 @@ class EstimatorSettings:
     """Whether a model that nothing is known of gets the factor of an unknown model."""
     grid: str = GridFamily.ELECTRICITY_MAPS.value
     """Publication for cloud regions: `electricity-maps` (zones) or `ember` (countries)."""
+    accounting: AccountingSettings = field(default_factory=AccountingSettings)
+    """Scope and category of the calls in an inventory. It changes no estimate."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be, before the first call does."""
@@ -82,6 +85,7 @@ def settings_from_environment(environ: Mapping[str, str]) -> EstimatorSettings:
         zone=environ.get("OTEL_CARBON_ZONE", "").strip() or None,
         grid_intensity_g_per_kwh=_intensity(environ.get("OTEL_CARBON_GRID_INTENSITY", "").strip()),
         model_aliases=_aliases(environ.get("OTEL_CARBON_MODEL_ALIASES", "").strip()),
+        accounting=_accounting(environ),
     )
 
 
@@ -89,6 +93,25 @@ def factor_sets_from_environment(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the factor-set files that `OTEL_CARBON_FACTOR_SETS` names, separated by commas."""
     parts = environ.get("OTEL_CARBON_FACTOR_SETS", "").split(",")
     return tuple(path for part in parts if (path := part.strip()))
+
+
+def _accounting(environ: Mapping[str, str]) -> AccountingSettings:
+    scope, category = (_number(environ, f"OTEL_CARBON_ACCOUNTING_{part}") for part in ("SCOPE", "CATEGORY"))
+    reason = environ.get("OTEL_CARBON_ACCOUNTING_REASON", "").strip() or None
+    try:
+        return AccountingSettings(3 if scope is None else scope, category, reason)
+    except ConfigError as error:
+        part, _, message = str(error).partition(": ")
+        raise ConfigError(f"OTEL_CARBON_ACCOUNTING_{part.upper()} {message}") from error
+
+
+def _number(environ: Mapping[str, str], name: str) -> int | None:
+    text = environ.get(name, "").strip()
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise ConfigError(f"{name} must be a whole number, not {text!r}")
+    return int(text)
 
 
 def _intensity(text: str) -> float | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from otel_carbon.errors import ConfigError
-from otel_carbon.estimator import Estimator, EstimatorSettings
+from otel_carbon.estimator import AccountingSettings, Estimator, EstimatorSettings
 from otel_carbon.factors import FactorTables
 from otel_carbon.grid import GridIntensityConfig, intensity_source
 from otel_carbon.model import NotEstimated, Status
@@ -58,6 +58,8 @@ class Config:
     """Whether an unknown model gets the factor of an unknown model; otherwise it has no estimate."""
     attribution: AttributionRules = field(default_factory=AttributionRules)
     """Attribute keys, best first, that name who a call is accounted to."""
+    accounting: AccountingSettings = field(default_factory=AccountingSettings)
+    """Scope and category of the calls in an inventory, and suppliers' own intensities; for the ledger."""
 
     def __post_init__(self) -> None:
         """Refuse what the estimator would refuse."""
@@ -76,6 +78,7 @@ class Config:
             model_aliases=self.model_aliases,
             water=self.water,
             fallback=self.fallback,
+            accounting=self.accounting,
         )
 
 

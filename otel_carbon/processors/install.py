@@ -15,7 +15,12 @@ from opentelemetry import trace
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor
 
-from otel_carbon.estimator import Estimator, EstimatorSettings, IntensitySource, settings_from_environment
+from otel_carbon.estimator import (
+    Estimator,
+    EstimatorSettings,
+    IntensitySource,
+    settings_from_environment,
+)
 from otel_carbon.factors import FactorTables
 from otel_carbon.processors.enrichment import SightingWriter
 from otel_carbon.processors.keeping import keeps_genai, wrap_sampler
