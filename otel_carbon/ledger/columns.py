@@ -33,10 +33,12 @@ QUANTITIES = (
     "water_liters",
     "primary_energy_mj",
     "abiotic_depletion_kgsbeq",
+    "co2e_market_based_grams",
 )
-"""What a footprint holds; each is three columns, one per bound. `energy_wh` is facility energy.
+"""What a line holds; each is three columns, one per bound. `energy_wh` is facility energy.
 
-The last ones, from water on, are given by few factor sets or only when asked for.
+The last ones, from water on, are given by few factor sets or only when asked for; market-based emissions only where a
+supplier's own figure is configured. They are no part of `co2e_grams`.
 """
 
 
@@ -70,6 +72,9 @@ COLUMNS: tuple[Column, ...] = (
     *_text("region", "region_source", "grid_zone"),
     Column("grid_intensity_g_per_kwh", "REAL"),
     *_text("grid_source", "factor_set", "factor_id", "factor_match", "confidence", "data_tier"),
+    *_text("ghg_scope", "ghg_category", "ghg_reason"),
+    Column("market_based_g_per_kwh", "REAL"),
+    *_text("market_based_source"),
     *_text("verification_status", "source", "status", "trace_id", "span_id", required=True),
     *_text("response_id"),
     Column("adjusted_count", "REAL", required=True),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from otel_carbon.ledger.profiles import clean
+from otel_carbon.ledger.text import clean
 from otel_carbon.model import Call, Footprint, Outcome, Sighting, Status
 
 __all__ = [

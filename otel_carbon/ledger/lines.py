@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from otel_carbon.estimator.accounting import AccountingSettings
+from otel_carbon.estimator.market import MarketFigure
+from otel_carbon.ledger.accounts import account_columns, market_based, supplier_figure
 from otel_carbon.ledger.canonical import encode_row, leaf_hash
 from otel_carbon.ledger.columns import MEDIA, NEGATED, QUANTITIES
-from otel_carbon.ledger.profiles import INDEX, Profile, Why, clean, new_profile, profile_key, why_of
+from otel_carbon.ledger.profiles import INDEX, Profile, Why, new_profile, profile_key, why_of
+from otel_carbon.ledger.text import clean
 from otel_carbon.model import (
     Call,
     Footprint,
@@ -42,7 +46,8 @@ _NEGATED_INDEXES = frozenset(INDEX[name] for name in NEGATED)
 class LineBuilder:
     """Builds rows of kind `call`, in table order."""
 
-    def __init__(self) -> None:
+    def __init__(self, accounting: AccountingSettings | None = None) -> None:
+        self._accounting = accounting or AccountingSettings()
         self._profiles: dict[tuple[Any, ...], Profile] = {}
 
     def row(
@@ -62,8 +67,9 @@ class LineBuilder:
         is older than that.
         """
         call = sighting.call or Call()
-        profile = self._profile(sighting, call, why_of(outcome, notes), place, source)
         seq, recorded_at, occurred_at, trace_id, span_id = head
+        figure = supplier_figure(self._accounting, call, outcome, occurred_at)
+        profile = self._profile(sighting, call, why_of(outcome, notes), place, source, figure=figure)
         row = (
             seq,
             "call",
@@ -72,7 +78,7 @@ class LineBuilder:
             *profile.who,
             *_tokens(call.usage, outcome, profile.adjusted_count),
             *_media(call, profile.adjusted_count),
-            *_quantities(outcome, profile.adjusted_count),
+            *_quantities(outcome, profile.adjusted_count, figure),
             *profile.where,
             trace_id,
             span_id,
@@ -82,13 +88,23 @@ class LineBuilder:
         )
         return (*row, leaf_hash(profile.encode(row) or encode_row(row)))
 
-    def _profile(self, sighting: Sighting, call: Call, why: Why, place: Footprint | None, source: str) -> Profile:
-        key = profile_key(sighting, call, why, place, source)
+    def _profile(
+        self,
+        sighting: Sighting,
+        call: Call,
+        why: Why,
+        place: Footprint | None,
+        source: str,
+        *,
+        figure: MarketFigure | None,
+    ) -> Profile:
+        key = (*profile_key(sighting, call, why, place, source), figure)
         profile = self._profiles.get(key)
         if profile is None:
             if len(self._profiles) >= _MOST_PROFILES:
                 self._profiles.clear()
-            profile = self._profiles[key] = new_profile(sighting, call, why, place, source)
+            account = account_columns(self._accounting, sighting.attribution, call, place, figure)
+            profile = self._profiles[key] = new_profile(sighting, call, why, place, source, account=account)
         return profile
 
 
@@ -142,7 +158,7 @@ def _counted(tokens: int | None, count: float) -> int | None:
     return None if tokens is None else round(min(tokens * count, _MOST_TOKENS))
 
 
-def _quantities(outcome: Outcome, count: float) -> Sequence[float | None]:
+def _quantities(outcome: Outcome, count: float, figure: MarketFigure | None) -> Sequence[float | None]:
     if not isinstance(outcome, Footprint):
         return _NO_QUANTITIES
     values = (
@@ -154,6 +170,7 @@ def _quantities(outcome: Outcome, count: float) -> Sequence[float | None]:
         *_bounds(outcome.water_liters),
         *_bounds(outcome.primary_energy_mj),
         *_bounds(outcome.abiotic_depletion_kgsbeq),
+        *_bounds(market_based(outcome, figure)),
     )
     if count == 1.0:
         return values

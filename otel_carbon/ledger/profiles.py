@@ -13,9 +13,10 @@ from typing import Any
 
 from otel_carbon.ledger.canonical import real_digits
 from otel_carbon.ledger.columns import COLUMNS, MEDIA, QUANTITIES, bounds_of
+from otel_carbon.ledger.text import clean
 from otel_carbon.model import Call, Confidence, Footprint, NotEstimated, Outcome, Sighting, Status, believed_count
 
-__all__ = ["INDEX", "Profile", "Why", "adjusted_count_of", "clean", "new_profile", "profile_key", "why_of"]
+__all__ = ["INDEX", "Account", "Profile", "Why", "adjusted_count_of", "new_profile", "profile_key", "why_of"]
 
 INDEX = {column.name: index for index, column in enumerate(COLUMNS)}
 """Position of each column in a row."""
@@ -23,7 +24,9 @@ INDEX = {column.name: index for index, column in enumerate(COLUMNS)}
 Why = tuple[str, ...]
 """How a call came out: its status, and what a reader of the line must know."""
 
-_MOST_CHARACTERS = 512
+Account = tuple[str | float | None, ...]
+"""`ghg_scope` to `market_based_source`."""
+
 _UNVERIFIED = "unverified"
 _ESTIMATED = Status.ESTIMATED.value
 # GHG Protocol scope 3: primary data come from the supplier itself; a public benchmark of the model is secondary.
@@ -135,11 +138,13 @@ def profile_key(sighting: Sighting, call: Call, why: Why, place: Footprint | Non
     )
 
 
-def new_profile(sighting: Sighting, call: Call, why: Why, place: Footprint | None, source: str) -> Profile:
-    """Return the profile of this call and all others with the same `profile_key`."""
+def new_profile(
+    sighting: Sighting, call: Call, why: Why, place: Footprint | None, source: str, *, account: Account
+) -> Profile:
+    """Return the profile of this call and all others with the same `profile_key` and the same account."""
     count = adjusted_count_of(sighting)
     who = (*_who(sighting, call, place), count)
-    where = (*_where(place, estimated=why[0] == _ESTIMATED), _UNVERIFIED, clean(source), why[0])
+    where = (*_where(place, estimated=why[0] == _ESTIMATED), *account, _UNVERIFIED, clean(source), why[0])
     tail = (_claimed_count(sighting), None, clean("; ".join(why[1:])) or None)
     return Profile(who, where, tail, count, _template(who, where, tail))
 
@@ -153,14 +158,6 @@ def _claimed_count(sighting: Sighting) -> float:
     """Return the number as it is kept: an implausible one stays visible, what is no number of calls is one."""
     count = sighting.adjusted_count
     return float(count) if 1.0 <= count < math.inf else 1.0
-
-
-def clean(text: str | None) -> str | None:
-    """Return a text that any database and any JSON takes: no NUL, no lone surrogate, not longer than 512 characters."""
-    if text is None or (text.isascii() and text.isprintable() and len(text) <= _MOST_CHARACTERS):
-        return text
-    whole = text[:_MOST_CHARACTERS].encode("utf-8", "replace").decode()
-    return whole.replace("\x00", "")
 
 
 def _who(sighting: Sighting, call: Call, place: Footprint | None) -> tuple[str | None, ...]:

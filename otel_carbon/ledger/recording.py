@@ -40,7 +40,7 @@ class Recorder:
     def __init__(self, connection: sqlite3.Connection, estimator: Estimator) -> None:
         self._connection = connection
         self._estimator = estimator
-        self._builder = LineBuilder()
+        self._builder = LineBuilder(estimator.settings.accounting)
         self._marked = MarkedOutcomes(estimator)
 
     def record(

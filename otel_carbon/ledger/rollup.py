@@ -42,6 +42,10 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
     "factor_set": ("factor_set",),
     "grid_source": ("grid_source",),
     "status": ("status",),
+    "scope": ("ghg_scope",),
+    "category": ("ghg_category",),
+    "accounting_reason": ("ghg_reason",),
+    "market_source": ("market_based_source",),
 }
 """Dimension of the roll-up -> the columns of a line it comes from; the first that is known."""
 

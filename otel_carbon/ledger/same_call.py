@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 
 from otel_carbon.ledger.counting import COUNTED, Candidate
-from otel_carbon.ledger.profiles import adjusted_count_of, clean
+from otel_carbon.ledger.profiles import adjusted_count_of
+from otel_carbon.ledger.text import clean
 from otel_carbon.model import Status, input_tokens, output_tokens
 
 __all__ = ["CLOCK_SLACK_NS", "MOST_COMPARED", "Incumbent", "choose"]

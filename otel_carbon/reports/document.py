@@ -22,6 +22,7 @@ _UNITS: Mapping[str, str] = {
     "water_liters": "L",
     "primary_energy_mj": "MJ of primary energy (cumulative energy demand)",
     "abiotic_depletion_kgsbeq": "kg Sb eq (depletion of minerals and metals, ADPe)",
+    "co2e_market_based_grams": "gCO2e of electricity by suppliers' own figures, in no total",
 }
 
 _OF_SECOND = ("energy_wh", "co2e_grams")

@@ -33,7 +33,10 @@ __all__ = [
 ]
 
 _TIMES = {"month": 7, "day": 10, "hour": 17}  # leading characters of 2026-11-23T20:00Z
-_ALWAYS = ("status", "confidence", "factor_set", "grid_source")
+_ALWAYS = (
+    *("status", "confidence", "factor_set", "grid_source"),
+    *("scope", "category", "accounting_reason", "market_source"),
+)
 _OF_A_CALL = (
     *("provider", "request_model", "model", "operation", "region", "region_source", "grid_zone"),
     *("grid_intensity_g_per_kwh", "grid_source", "factor_set", "adjusted_count"),
@@ -56,6 +59,8 @@ BY = (
     "confidence",
     "source",
     "factor_set",
+    "scope",
+    "category",
     "day",
     "hour",
     "month",

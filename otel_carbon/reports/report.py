@@ -42,6 +42,8 @@ class Totals:
     water_liters: Interval | None
     primary_energy_mj: Interval | None
     abiotic_depletion_kgsbeq: Interval | None
+    co2e_market_based_grams: Interval | None
+    """Of the calls with a supplier's own figure; never part of `co2e_grams`."""
 
 
 @dataclass(frozen=True, slots=True)

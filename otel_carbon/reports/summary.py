@@ -179,6 +179,7 @@ def _totals(rows: list[dict[str, Any]]) -> Totals:
         water_liters=quantity("water_liters"),
         primary_energy_mj=quantity("primary_energy_mj"),
         abiotic_depletion_kgsbeq=quantity("abiotic_depletion_kgsbeq"),
+        co2e_market_based_grams=quantity("co2e_market_based_grams"),
     )
 
 
