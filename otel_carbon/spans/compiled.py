@@ -9,6 +9,7 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import Any
 
+from otel_carbon.spans.media import MediaKeys
 from otel_carbon.spans.table import Accounting, Dialect, DialectTable
 from otel_carbon.spans.values import host, text
 
@@ -29,6 +30,7 @@ class CompiledDialect:
         "input_tokens",
         "known",
         "markers",
+        "media",
         "operations",
         "output_tokens",
         "parents",
@@ -63,6 +65,7 @@ class CompiledDialect:
         self.cache_read_tokens = fields["cache_read_tokens"]
         self.cache_write_tokens = fields["cache_write_tokens"]
         self.reasoning_tokens = fields["reasoning_tokens"]
+        self.media = MediaKeys.of(fields)
 
     def operation(self, attributes: Mapping[str, Any]) -> str:
         """Return the first operation that the dialect knows, else the first there is, else an empty text."""

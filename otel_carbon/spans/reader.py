@@ -12,6 +12,7 @@ from otel_carbon.semconv.gen_ai import CLOUD_REGION, ERROR_TYPE
 from otel_carbon.spans.attribution import AttributionRules, attribution
 from otel_carbon.spans.compiled import CompiledDialect, CompiledTable
 from otel_carbon.spans.marks import MARK_KEYS
+from otel_carbon.spans.media import MADE_BY_ITEM, with_media
 from otel_carbon.spans.table import DialectTable
 from otel_carbon.spans.usage import disjoint_usage
 from otel_carbon.spans.values import MAX_TEXT, MAX_TOKENS, count, text
@@ -100,14 +101,15 @@ class SpanReader:
                 return Parent(operation or "no operation")
             recorded = operation or "chat"
         tier = _first_text(get, dialect.service_tier)
-        return Call(
+        failed = failed or attributes.get(ERROR_TYPE) is not None
+        read = Call(
             recorded,
             provider,
             model,
             request_model,
             usage,
             alternative,
-            failed or attributes.get(ERROR_TYPE) is not None,
+            failed,
             _first_text(get, dialect.region),
             address,
             text(resource.get(CLOUD_REGION)),
@@ -116,6 +118,9 @@ class SpanReader:
             _first_text(get, dialect.response_id),
             None if tier is None else tier.lower(),
         )
+        if recorded in MADE_BY_ITEM or not attributes.keys().isdisjoint(dialect.media.seen):
+            return with_media(read, get, dialect.media)
+        return read
 
     def _who(self, attributes: Mapping[str, Any], dialect: CompiledDialect) -> tuple[str | None, str | None]:
         """Return the host that was called and the provider that serves the model there."""

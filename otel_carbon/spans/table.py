@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from otel_carbon.errors import ConfigError
+from otel_carbon.spans.media import MEDIA_FIELDS
 
 __all__ = ["FIELDS", "Accounting", "Dialect", "DialectTable"]
 
@@ -26,6 +27,7 @@ FIELDS = (
     "cache_read_tokens",
     "cache_write_tokens",
     "reasoning_tokens",
+    *MEDIA_FIELDS,
 )
 """What a dialect names keys for."""
 
