@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from ledger_cases import as_dict, open_ledger, sighting
+from ledger_cases import as_dict, estimator, open_ledger, sighting
 
 from otel_carbon.ledger.canonical import encode_row, leaf_hash
 from otel_carbon.ledger.columns import MEDIA
@@ -14,6 +14,7 @@ from otel_carbon.ledger.lines import LineBuilder, reversal_row
 from otel_carbon.ledger.profiles import INDEX
 from otel_carbon.model import ItemKind, Items, NotEstimated, Sighting, Status
 from otel_carbon.reports import report_document, summarise
+from otel_carbon.reports.provenance import provenance_of_line
 
 _HEAD = (7, "2026-11-23T20:00:09.000000Z", "2026-11-23T20:00:00.000000Z", f"{1:032x}", f"{2:016x}")
 _NOTHING = NotEstimated(Status.UNKNOWN_MODEL, "no factor")
@@ -77,4 +78,35 @@ def test_the_same_span_with_another_count_is_a_conflict(tmp_path: Path) -> None:
     recorded = ledger.record([sighting(1, items=_IMAGES), sighting(1, items=replace(_IMAGES, count=4))])
 
     assert (recorded.counted, recorded.conflicts) == (1, 1)
+    ledger.close()
+
+
+def test_a_report_names_what_no_factor_covers_by_operation(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path / "ledger.db")
+    clip = sighting(1, usage=None, model="sora-2", items=Items(ItemKind.VIDEOS, 1))
+    assert clip.call is not None
+    ledger.record([replace(clip, call=replace(clip.call, operation="video_generation")), sighting(2, usage=None)])
+
+    report = summarise(ledger)
+
+    assert as_dict(ledger, 1)["status"] == "unknown_model"
+    assert as_dict(ledger, 1)["reason"] == "1 video clip: no factor per video clip of sora-2"
+    assert report.coverage.not_covered == {"chat": 1, "video_generation": 1}
+    assert report.notes[-1] == "Without an estimate, by operation: chat 1, video_generation 1."
+    ledger.close()
+
+
+def test_an_image_is_estimated_reported_and_led_back_to_its_source(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path / "ledger.db")
+    ledger.record([sighting(1, usage=None, model="flux.1-dev", items=_IMAGES)])
+
+    with ledger.snapshot() as connection:
+        found = provenance_of_line(connection, estimator(), where=("1",))
+    second = summarise(ledger, second=estimator().of_set("mlenergy-2026.02")).second_set
+
+    assert found.agrees
+    assert [step.name for step in found.steps][:2] == ["item factor", "IT over accelerator"]
+    assert "mlenergy-2026" in {source.id for source in found.sources}
+    assert second is not None
+    assert (second.totals.calls, second.totals.ratio) == (1, 1.0)
     ledger.close()

@@ -34,7 +34,7 @@ __all__ = [
 
 _TIMES = {"month": 7, "day": 10, "hour": 17}  # leading characters of 2026-11-23T20:00Z
 _ALWAYS = (
-    *("status", "confidence", "factor_set", "grid_source"),
+    *("status", "confidence", "factor_set", "grid_source", "operation"),
     *("scope", "category", "accounting_reason", "market_source"),
 )
 _OF_A_CALL = (

@@ -65,6 +65,7 @@ class Coverage:
     no_usage: int
     failed: int
     unknown_model: int
+    """Calls that no factor covers: of a model, or of images, video or audio made by it."""
     sampled_calls: int
     """Of the counted, those that stand for more than one call."""
     sampling_refused: int
@@ -74,6 +75,8 @@ class Coverage:
     """Spans that came again with different content; the first one counts."""
     claims_differ: int
     """Of the counted, those where an earlier stage had put another figure on the span."""
+    not_covered: Mapping[str, int]
+    """Of the counted, those without an estimate, by operation: what the sums lack."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,4 +233,13 @@ def _coverage(spans: Mapping[str, int], rows: list[dict[str, Any]], conflicts: i
         parents=spans.get("parent", 0),
         conflicts=conflicts,
         claims_differ=counted["claims_differ"],
+        not_covered=_not_covered(rows),
     )
+
+
+def _not_covered(rows: list[dict[str, Any]]) -> Mapping[str, int]:
+    found: dict[str, int] = defaultdict(int)
+    for row in rows:
+        if row["by_status"] != Status.ESTIMATED.value:
+            found[row["by_operation"] or "unknown"] += row["counted"]
+    return {operation: calls for operation, calls in sorted(found.items()) if calls}

@@ -15,6 +15,7 @@ _GRID_DATA = {
     "ember-owid-2025-via-ecologits": "Ember 2025",
     "electricitymaps-yearly-via-co2js": "Electricity Maps 2025",
 }
+_TEXT = frozenset({"chat"})  # what goes without saying
 _EXCLUDED = "Model training, end-user devices and networks excluded."
 
 
@@ -48,7 +49,11 @@ def notes_of(coverage: Coverage) -> tuple[str, ...]:
         (coverage.conflicts, "{} seen again with different content: the first one counts."),
         (coverage.claims_differ, "{} carried another figure from an earlier stage: the ledger's own one counts."),
     )
-    return tuple(text.format(_calls(count)) for count, text in conditions if count)
+    sentences = [text.format(_calls(count)) for count, text in conditions if count]
+    if len(coverage.not_covered) > 1 or _TEXT.isdisjoint(coverage.not_covered):
+        by_operation = ", ".join(f"{operation} {calls:,}" for operation, calls in coverage.not_covered.items())
+        sentences += [f"Without an estimate, by operation: {by_operation}."] if by_operation else []
+    return tuple(sentences)
 
 
 def _calls(count: int) -> str:
