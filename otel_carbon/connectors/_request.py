@@ -18,7 +18,8 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otel_carbon._version import __version__
 from otel_carbon.pipeline.pdata import Payload, Signal
-from otel_carbon.pipeline.tally import OVERFLOW, AttributeSet
+from otel_carbon.pipeline.sums import AttributeSet
+from otel_carbon.pipeline.tally import OVERFLOW
 from otel_carbon.semconv.carbon import METRICS
 
 __all__ = ["metrics_payload"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from otel_carbon.estimator.derivation import Names
-from otel_carbon.factors.names import cut
+from otel_carbon.factors.names import MAX_NAME_CHARACTERS, cut
 from otel_carbon.model import Call, Footprint, NotEstimated, Outcome, Status, Usage
 
 __all__ = [
@@ -33,6 +33,18 @@ def says_nothing(outcome: Outcome) -> bool:
         return False
     given = outcome.energy_wh or outcome.co2e_grams
     return given is not None and given.central == 0.0
+
+
+def recurs(call: Call) -> bool:
+    """Return whether a call with other tokens is estimated as this one, by its card alone."""
+    if call.usage_alternative is not None or call.service_tier in CHEAPER_TIERS:
+        return False
+    if call.items is not None or call.media_outside_input:
+        return False
+    if call.media_input_tokens is not None or call.media_output_tokens is not None:
+        return False  # counts that are not among the tokens of a `Usage`
+    names = (call.model, call.request_model, call.provider, call.region, call.server_address, call.caller_region)
+    return all(name is None or len(name) <= MAX_NAME_CHARACTERS for name in names)
 
 
 def without_usage(call: Call) -> NotEstimated:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
 from dataclasses import replace
 from functools import lru_cache
@@ -11,11 +12,12 @@ from otel_carbon.estimator.calls import (
     cut_short,
     is_zero,
     names_of,
+    recurs,
     says_nothing,
     with_note,
     without_usage,
 )
-from otel_carbon.estimator.card import RateCard, apply_card
+from otel_carbon.estimator.card import MOST_WH_PER_1M, RateCard, apply_card
 from otel_carbon.estimator.cards import Card, apply, card_of, item_card_of
 from otel_carbon.estimator.derivation import Derivation, Names, derive
 from otel_carbon.estimator.hourly import Hour, IntensitySource, reading_of
@@ -120,6 +122,21 @@ class Estimator:
         if self._fallbacks and says_nothing(outcome):
             return self._instead_of_zero(call, outcome)
         return outcome
+
+    def kind_of(self, call: Call) -> tuple[RateCard, tuple[int, int]] | None:
+        """Return the card of calls that differ from this one in tokens alone, and the period in which it holds.
+
+        None: more decides. The period is in ns since 1970, and its end is not in it.
+        """
+        if call.at_unix_nano is None or self._fallbacks or self.hourly is not None or not recurs(call):
+            return None
+        version, starts = self._version(call.at_unix_nano), self._starts_unix_nano
+        names = (call.model, call.request_model, call.provider, call.region, call.server_address, call.caller_region)
+        card = self._card(version, *names)
+        if not isinstance(card, RateCard) or max(card.high_wh_per_1m) > MOST_WH_PER_1M:
+            return None
+        ends = starts[version + 1] if version + 1 < len(starts) else sys.maxsize
+        return card, (starts[version] if version >= 0 else 1, ends)
 
     def recompute(self, call: Call, mark: Mark) -> Outcome:
         """Return the footprint that a mark of another stage stands for, in full precision.

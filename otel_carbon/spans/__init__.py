@@ -1,17 +1,24 @@
 """From the attributes of a span to one GenAI call. Pure: no SDK, no protobuf, no clock."""
 
 from otel_carbon.spans.attribution import AttributionRules
-from otel_carbon.spans.marks import mark_attributes, read_mark
-from otel_carbon.spans.reader import Parent, SpanReader
+from otel_carbon.spans.counting import Counting
+from otel_carbon.spans.marks import QUANTITIES, mark_attributes, read_mark, six_digits
+from otel_carbon.spans.reader import Parent, SpanReader, latency_s
 from otel_carbon.spans.sampling import adjusted_count
 from otel_carbon.spans.table import DialectTable
+from otel_carbon.spans.usage import Tokens
 
 __all__ = [
+    "QUANTITIES",
     "AttributionRules",
+    "Counting",
     "DialectTable",
     "Parent",
     "SpanReader",
+    "Tokens",
     "adjusted_count",
+    "latency_s",
     "mark_attributes",
     "read_mark",
+    "six_digits",
 ]

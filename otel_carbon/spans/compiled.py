@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from otel_carbon.spans.media import MediaKeys
-from otel_carbon.spans.table import Accounting, Dialect, DialectTable
+from otel_carbon.spans.table import COUNTS, Accounting, Dialect, DialectTable
 from otel_carbon.spans.values import host, text
 
 __all__ = ["CompiledDialect", "CompiledTable"]
@@ -130,6 +130,10 @@ class CompiledTable:
             *(keys for dialect in table.dialects for keys in dialect.fields.values()),
             *(row.keys for row in table.accounting),
         )
+        self.count_keys = frozenset(
+            key for dialect in table.dialects for field in COUNTS for key in dialect.fields[field]
+        )
+        self.id_keys = frozenset(key for dialect in table.dialects for key in dialect.fields["response_id"])
         self._dialects_of = lru_cache(_REMEMBERED)(self._find_dialects)
         self._emitter_of = lru_cache(_REMEMBERED)(self._find_emitter)
         self.provider_named = lru_cache(_REMEMBERED)(self._find_provider)

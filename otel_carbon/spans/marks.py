@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from math import floor, log10
 from typing import Any
 
 from otel_carbon.model import (
@@ -44,7 +45,7 @@ from otel_carbon.semconv.carbon import (
 from otel_carbon.spans.values import text
 from otel_carbon.units import NANOSECONDS_PER_SECOND
 
-__all__ = ["MARK_KEYS", "mark_attributes", "read_mark"]
+__all__ = ["MARK_KEYS", "QUANTITIES", "mark_attributes", "read_mark", "six_digits"]
 
 MARK_KEYS = frozenset(
     {
@@ -72,7 +73,23 @@ MARK_KEYS = frozenset(
 )
 """Every attribute that a mark consists of."""
 
+QUANTITIES = (
+    OTEL_CARBON_ENERGY_WH,
+    OTEL_CARBON_ENERGY_WH_LOW,
+    OTEL_CARBON_ENERGY_WH_HIGH,
+    OTEL_CARBON_CO2E_GRAMS,
+    OTEL_CARBON_CO2E_GRAMS_LOW,
+    OTEL_CARBON_CO2E_GRAMS_HIGH,
+    OTEL_CARBON_CO2E_EMBODIED_GRAMS,
+    OTEL_CARBON_WATER_LITERS,
+)
+"""What differs from call to call, in the order of a mark."""
+
 _FIRST_YEAR, _LAST_YEAR = 1971, 2261  # what nanoseconds since 1970 can say in 64 bits
+# By the digits after the point, which may be negative: NaN, which fails every comparison, where it is not exact.
+_POWERS_OF_TEN = (*(float(f"1e{digits}") for digits in range(23)), *[math.nan] * 640)
+_DOUBT = 1e-8  # a hundred times the rounding of a product below 1e6
+_NO_DOUBT = 1.0 - _DOUBT
 _ESTIMATED = Status.ESTIMATED.value
 _STATUSES = {status.value: status for status in Status}
 
@@ -82,20 +99,43 @@ def mark_attributes(outcome: Outcome) -> dict[str, str | float]:
     if not isinstance(outcome, Footprint):
         return {OTEL_CARBON_STATUS: outcome.status.value}
     mark: dict[str, str | float] = {OTEL_CARBON_STATUS: _ESTIMATED}
+    quantities: dict[str, float] = {}
     if (energy := outcome.energy_wh) is not None:
-        mark[OTEL_CARBON_ENERGY_WH] = _six_digits(energy.central)
-        mark[OTEL_CARBON_ENERGY_WH_LOW] = _six_digits(energy.low)
-        mark[OTEL_CARBON_ENERGY_WH_HIGH] = _six_digits(energy.high)
+        quantities[OTEL_CARBON_ENERGY_WH] = energy.central
+        quantities[OTEL_CARBON_ENERGY_WH_LOW] = energy.low
+        quantities[OTEL_CARBON_ENERGY_WH_HIGH] = energy.high
     if (co2e := outcome.co2e_grams) is not None:
-        mark[OTEL_CARBON_CO2E_GRAMS] = _six_digits(co2e.central)
-        mark[OTEL_CARBON_CO2E_GRAMS_LOW] = _six_digits(co2e.low)
-        mark[OTEL_CARBON_CO2E_GRAMS_HIGH] = _six_digits(co2e.high)
+        quantities[OTEL_CARBON_CO2E_GRAMS] = co2e.central
+        quantities[OTEL_CARBON_CO2E_GRAMS_LOW] = co2e.low
+        quantities[OTEL_CARBON_CO2E_GRAMS_HIGH] = co2e.high
     if (embodied := outcome.co2e_embodied_grams) is not None:
-        mark[OTEL_CARBON_CO2E_EMBODIED_GRAMS] = _six_digits(embodied.central)
+        quantities[OTEL_CARBON_CO2E_EMBODIED_GRAMS] = embodied.central
     if (water := outcome.water_liters) is not None:
-        mark[OTEL_CARBON_WATER_LITERS] = _six_digits(water.central)
+        quantities[OTEL_CARBON_WATER_LITERS] = water.central
+    mark.update(zip(quantities, six_digits(quantities.values()), strict=True))
     _add_origin(mark, outcome)
     return mark
+
+
+def six_digits(values: Iterable[float]) -> list[float]:
+    """Return quantities as `float(f"{value:.6g}")` does, in a third of the time.
+
+    An exact power of ten makes a number with six digits before the point. The quotient of that number as a whole one
+    and the power is the nearest float there is. Where the number is so near to the middle of two whole ones that
+    rounding may have taken it across, and where the power is not exact, `round` decides.
+    """
+    rounded: list[float] = []
+    for value in values:
+        if value > 0.0:
+            digits = 5 - floor(log10(value))
+            power = _POWERS_OF_TEN[digits]
+            raised = value * power + 0.5
+            whole = raised // 1.0
+            value = whole / power if _DOUBT < raised - whole < _NO_DOUBT else round(value, digits)  # noqa: PLW2901
+        else:
+            value = 0.0  # noqa: PLW2901 - a second name would cost a tenth
+        rounded.append(value)
+    return rounded
 
 
 def read_mark(attributes: Mapping[str, Any]) -> Mark | None:
@@ -129,7 +169,7 @@ def _add_origin(mark: dict[str, str | float], footprint: Footprint) -> None:
     if grid.zone is not None:
         mark[OTEL_CARBON_GRID_ZONE] = grid.zone
     if grid.intensity_g_per_kwh is not None:
-        mark[OTEL_CARBON_GRID_INTENSITY_G_PER_KWH] = _six_digits(grid.intensity_g_per_kwh)
+        mark[OTEL_CARBON_GRID_INTENSITY_G_PER_KWH] = six_digits((grid.intensity_g_per_kwh,))[0]
     if grid.period_start_unix_nano is not None:
         mark[OTEL_CARBON_GRID_SOURCE] = grid.source or ""
         mark[OTEL_CARBON_GRID_PERIOD_START] = _utc_text(grid.period_start_unix_nano)
@@ -140,11 +180,6 @@ def _add_origin(mark: dict[str, str | float], footprint: Footprint) -> None:
     mark[OTEL_CARBON_FACTOR_ID] = factor.id
     mark[OTEL_CARBON_FACTOR_MATCH] = factor.match
     mark[OTEL_CARBON_CONFIDENCE] = footprint.confidence.value
-
-
-def _six_digits(value: float) -> float:
-    """Return a quantity as `float(f"{value:.6g}")` does, in half the time."""
-    return round(value, 5 - math.floor(math.log10(value))) if value > 0.0 else 0.0
 
 
 def _interval(attributes: Mapping[str, Any], central: str, low: str, high: str) -> Interval | None:

@@ -11,6 +11,7 @@ from otel_carbon.model import Attribution, Call, Usage
 from otel_carbon.semconv.gen_ai import CLOUD_REGION, ERROR_TYPE
 from otel_carbon.spans.attribution import AttributionRules, attribution
 from otel_carbon.spans.compiled import CompiledDialect, CompiledTable
+from otel_carbon.spans.counting import Counting
 from otel_carbon.spans.marks import MARK_KEYS
 from otel_carbon.spans.media import MADE_BY_ITEM, with_media
 from otel_carbon.spans.table import DialectTable
@@ -18,7 +19,7 @@ from otel_carbon.spans.usage import disjoint_usage
 from otel_carbon.spans.values import MAX_TEXT, MAX_TOKENS, count, text
 from otel_carbon.units import seconds_from_nanoseconds
 
-__all__ = ["Parent", "SpanReader"]
+__all__ = ["Parent", "SpanReader", "latency_s"]
 
 _Get = Callable[[str], Any]
 
@@ -39,7 +40,7 @@ class SpanReader:
 
     def __init__(self, table: DialectTable, rules: AttributionRules | None = None) -> None:
         self._table = CompiledTable(table)
-        self._rules = rules or AttributionRules()
+        self.attribution_rules = self._rules = rules or AttributionRules()
         self.markers: frozenset[str] = self._table.markers
         """Keys of which at least one is on every GenAI-related span."""
         self.attribution_keys: frozenset[str] = self._rules.keys()
@@ -48,6 +49,8 @@ class SpanReader:
         """Every span attribute that a method of this class or `read_mark` may look at."""
         self.key_prefixes: tuple[str, ...] = ()
         """Prefixes of further such keys; no dialect needs one."""
+
+        self._deciding = (self._table.keys | {ERROR_TYPE}) - self._table.count_keys - self._table.id_keys
 
     @classmethod
     def bundled(cls, attribution: AttributionRules | None = None) -> SpanReader:
@@ -61,6 +64,18 @@ class SpanReader:
     def attribution(self, attributes: Mapping[str, Any], resource: Mapping[str, Any]) -> Attribution:
         """Return who the span is accounted to."""
         return attribution(self._rules, attributes, resource)
+
+    def deciding(self, attributes: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the keys whose values decide what `read` returns, but for counts and response id."""
+        return tuple(key for key in attributes if key in self._deciding)
+
+    def counting(self, attributes: Mapping[str, Any], scope_name: str, call: Call) -> Counting | None:
+        """Return how to read the counts of spans that have these keys and make such a call."""
+        dialect = self._table.dialect(scope_name, attributes)
+        if dialect is None:
+            return None
+        contained = self._table.accounting(scope_name, call.provider, call.model or call.request_model, attributes)
+        return Counting(dialect, contained, attributes)
 
     def read(
         self,
@@ -113,7 +128,7 @@ class SpanReader:
             _first_text(get, dialect.region),
             address,
             text(resource.get(CLOUD_REGION)),
-            _latency_s(started_unix_nano, ended_unix_nano),
+            latency_s(started_unix_nano, ended_unix_nano),
             started_unix_nano or None,
             _first_text(get, dialect.response_id),
             None if tier is None else tier.lower(),
@@ -185,7 +200,8 @@ def _first_count(get: _Get, keys: tuple[str, ...]) -> int | None:
     return None
 
 
-def _latency_s(started_unix_nano: int, ended_unix_nano: int) -> float | None:
+def latency_s(started_unix_nano: int, ended_unix_nano: int) -> float | None:
+    """Return how long a call took, in s, where its times tell."""
     if 0 < started_unix_nano < ended_unix_nano:
         return seconds_from_nanoseconds(ended_unix_nano - started_unix_nano)
     return None

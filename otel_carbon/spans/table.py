@@ -11,7 +11,7 @@ from typing import Any
 from otel_carbon.errors import ConfigError
 from otel_carbon.spans.media import MEDIA_FIELDS
 
-__all__ = ["FIELDS", "Accounting", "Dialect", "DialectTable"]
+__all__ = ["COUNTS", "FIELDS", "Accounting", "Dialect", "DialectTable"]
 
 FIELDS = (
     "operation",
@@ -30,6 +30,8 @@ FIELDS = (
     *MEDIA_FIELDS,
 )
 """What a dialect names keys for."""
+COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+"""Those of them that are token counts."""
 
 _BUNDLED = Path(__file__).with_name("dialects.toml")
 _SCHEMA = 1

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from otel_carbon.model import Usage
 
-__all__ = ["disjoint_usage"]
+__all__ = ["Tokens", "disjoint_tokens", "disjoint_usage"]
+
+Tokens = tuple[int, int, int, int, int]
+"""Counts of the kinds that do not overlap, in the order of the fields of `Usage`."""
 
 
 def disjoint_usage(  # noqa: PLR0917 - keywords would cost a tenth of reading a span
@@ -18,20 +21,37 @@ def disjoint_usage(  # noqa: PLR0917 - keywords would cost a tenth of reading a 
 ) -> tuple[Usage | None, Usage | None]:
     """Return the usage and, where nothing tells whether the cache is inside the input count, the other reading.
 
-    A count that is larger than what should contain it proves that it is outside. Neither an input nor an output count
-    is no usage. Nor are counts that are all zero: no call has an empty prompt, and some emitters write zeros for a
-    stream whose usage they did not see.
+    Neither an input nor an output count is no usage. Nor are counts that are all zero: no call has an empty prompt,
+    and some emitters write zeros for a stream whose usage they did not see.
     """
     if input_count is None and output_count is None:
         return None, None
     given, output = input_count or 0, output_count or 0
-    cached = cache_read + cache_write
-    if not (given or output or cached or reasoning):
+    if not (given or output or cache_read or cache_write or reasoning):
         return None, None
+    tokens, other = disjoint_tokens(
+        given, output, cache_read, cache_write, reasoning, cache_in_input, reasoning_in_output
+    )
+    return Usage(*tokens), None if other is None else Usage(*other)
+
+
+def disjoint_tokens(  # noqa: PLR0917 - keywords would cost a tenth of reading a span
+    given: int,
+    output: int,
+    cache_read: int,
+    cache_write: int,
+    reasoning: int,
+    cache_in_input: bool | None,
+    reasoning_in_output: bool,
+) -> tuple[Tokens, Tokens | None]:
+    """Return the kinds that do not overlap and, where nothing tells whether the cache is inside, the other reading.
+
+    A count that is larger than what should contain it proves that it is outside.
+    """
+    cached = cache_read + cache_write
     visible = output - reasoning if reasoning_in_output and reasoning <= output else output
+    outside = (given, cache_read, cache_write, visible, reasoning)
     if cached == 0 or cache_in_input is False or given < cached:
-        return Usage(given, cache_read, cache_write, visible, reasoning), None
-    inside = Usage(given - cached, cache_read, cache_write, visible, reasoning)
-    if cache_in_input:
-        return inside, None
-    return inside, Usage(given, cache_read, cache_write, visible, reasoning)
+        return outside, None
+    inside = (given - cached, cache_read, cache_write, visible, reasoning)
+    return inside, None if cache_in_input else outside

@@ -1,0 +1,101 @@
+"""The sums behind one attribute set of the counters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from otel_carbon.model import Footprint, Usage
+
+__all__ = ["TOKEN_KINDS", "AttributeSet", "Dimensions", "Sums"]
+
+AttributeSet = tuple[tuple[str, str], ...]
+"""The attributes of one sum, sorted by key."""
+Dimensions = tuple[str | None, ...]
+"""Their values, None for what is not known; empty for the set that takes what is beyond the limit."""
+
+TOKEN_KINDS = ("cache_read", "cache_write", "reasoning", "uncached_input", "visible_output")
+
+
+class Sums:
+    """The sums of one attribute set. A group without a contribution is absent from the snapshot, not zero."""
+
+    __slots__ = ("attributes", "co2e_grams", "dimensions", "energy_wh", "estimated_spans", "tokens")
+
+    def __init__(self, dimensions: Dimensions, attributes: AttributeSet) -> None:
+        self.dimensions = dimensions
+        self.attributes = attributes
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin at zero."""
+        self.estimated_spans = 0
+        self.co2e_grams: list[float] | None = None
+        self.energy_wh: list[float] | None = None
+        self.tokens: list[float] | None = None
+
+    def add_footprint(self, footprint: Footprint, count: float) -> None:
+        """Add what an estimate came to."""
+        co2e, energy = footprint.co2e_grams, footprint.energy_wh
+        if co2e is not None:
+            grams = self.co2e_grams
+            if grams is None:
+                grams = self.co2e_grams = [0.0, 0.0, 0.0]
+            grams[0] += co2e.central * count
+            grams[1] += co2e.low * count
+            grams[2] += co2e.high * count
+        if energy is not None:
+            wh = self.energy_wh
+            if wh is None:
+                wh = self.energy_wh = [0.0, 0.0, 0.0]
+            wh[0] += energy.central * count
+            wh[1] += energy.low * count
+            wh[2] += energy.high * count
+
+    def add_again(self, quantities: Sequence[float], tokens: Sequence[int], count: float) -> None:
+        """Add one estimated call as `add_footprint` and `add_usage` do.
+
+        `quantities` begins with energy in Wh and emissions in g, each central, low and high; `tokens` is in the order
+        of the fields of `Usage`.
+        """
+        wh, grams, sums = self.energy_wh, self.co2e_grams, self.tokens
+        if wh is None or grams is None or sums is None:
+            wh = self.energy_wh = wh or [0.0, 0.0, 0.0]
+            grams = self.co2e_grams = grams or [0.0, 0.0, 0.0]
+            sums = self.tokens = sums or [0.0] * len(TOKEN_KINDS)
+        self.estimated_spans += 1
+        wh[0] += quantities[0] * count
+        wh[1] += quantities[1] * count
+        wh[2] += quantities[2] * count
+        grams[0] += quantities[3] * count
+        grams[1] += quantities[4] * count
+        grams[2] += quantities[5] * count
+        uncached, read, write, visible, reasoning = tokens
+        sums[3] += uncached * count
+        sums[4] += visible * count
+        if read or write or reasoning:
+            sums[0] += read * count
+            sums[1] += write * count
+            sums[2] += reasoning * count
+
+    def add_usage(self, usage: Usage, count: float) -> None:
+        """Add the tokens of a call."""
+        tokens = self.tokens
+        if tokens is None:
+            tokens = self.tokens = [0.0] * len(TOKEN_KINDS)
+        tokens[3] += usage.uncached_input_tokens * count
+        tokens[4] += usage.visible_output_tokens * count
+        if usage.cache_read_tokens:
+            tokens[0] += usage.cache_read_tokens * count
+        if usage.cache_write_tokens:
+            tokens[1] += usage.cache_write_tokens * count
+        if usage.reasoning_tokens:
+            tokens[2] += usage.reasoning_tokens * count
+
+    def copy(self) -> Sums:
+        """Return what the sums are now."""
+        twin = Sums(self.dimensions, self.attributes)
+        twin.estimated_spans = self.estimated_spans
+        twin.co2e_grams = self.co2e_grams and self.co2e_grams.copy()
+        twin.energy_wh = self.energy_wh and self.energy_wh.copy()
+        twin.tokens = self.tokens and self.tokens.copy()
+        return twin
