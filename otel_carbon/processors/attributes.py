@@ -12,7 +12,7 @@ from typing import Any
 
 from opentelemetry.attributes import BoundedAttributes
 
-__all__ = ["attribute_values", "with_attributes", "write_attributes"]
+__all__ = ["attribute_values", "replace_values", "with_attributes", "write_attributes"]
 
 _NONE: Mapping[str, Any] = {}
 
@@ -30,7 +30,8 @@ def write_attributes(span: Any, added: Mapping[str, str | float]) -> None:
         span.set_attributes(added)
         if added.keys() <= attribute_values(span._attributes).keys():
             return
-    span._attributes = with_attributes(before, added)
+    if not replace_values(span, {**attribute_values(before), **added}):
+        span._attributes = with_attributes(before, added)
 
 
 def _takes_attributes(span: Any, attributes: Any, count: int) -> bool:
@@ -40,6 +41,19 @@ def _takes_attributes(span: Any, attributes: Any, count: int) -> bool:
         return False
     limit: int | None = getattr(attributes, "maxlen", None)
     return limit is None or len(attributes) + count <= limit
+
+
+def replace_values(span: Any, values: dict[str, Any]) -> bool:
+    """Put these attributes on a span whose own they include, all at once. False where the SDK needs another way.
+
+    The SDK checked its values when they were set, so its container is kept, without its limit.
+    """
+    attributes = span._attributes
+    if not _KEEPS_VALUES_IN_DICT or type(attributes) is not BoundedAttributes or span.end_time is None:
+        return False
+    attributes.maxlen, attributes._immutable = None, True
+    attributes._dict = values
+    return True
 
 
 def with_attributes(attributes: Any, added: Mapping[str, str | float]) -> BoundedAttributes:

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from opentelemetry import baggage
 from opentelemetry.trace import StatusCode
 
 from otel_carbon.model import Call, Mark, Sighting, SpanIdentity
 from otel_carbon.processors.attributes import attribute_values
 from otel_carbon.processors.duplicates import AnsweredSpan
-from otel_carbon.semconv.carbon import OTEL_CARBON_PROJECT, OTEL_CARBON_TENANT, OTEL_CARBON_WORKLOAD
 from otel_carbon.spans import Parent, SpanReader, adjusted_count
 
-__all__ = ["answered_span", "baggage_attributes", "calls_stood_for", "read_span", "sighting_of"]
-
-_ATTRIBUTION_KEYS = (OTEL_CARBON_TENANT, OTEL_CARBON_PROJECT, OTEL_CARBON_WORKLOAD)
-_LONGEST_BAGGAGE_VALUE = 256
+__all__ = ["answered_span", "calls_stood_for", "read_span", "sighting_of"]
 
 
 def read_span(reader: SpanReader, span: Any, values: Mapping[str, Any]) -> Call | Parent | None:
@@ -42,18 +37,6 @@ def calls_stood_for(span: Any) -> float:
     if threshold is None or not context.trace_flags.sampled:
         return 1.0
     return adjusted_count(f"ot={threshold}")
-
-
-def baggage_attributes(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return tenant, project and workload from the current baggage, where the span does not name them itself.
-
-    A span ends in the context of its parent, which is where an application puts its baggage.
-    """
-    entries = baggage.get_all()
-    if not entries:
-        return {}
-    found = {key: entries[key] for key in _ATTRIBUTION_KEYS if key in entries and key not in values}
-    return {key: value[:_LONGEST_BAGGAGE_VALUE] for key, value in found.items() if isinstance(value, str) and value}
 
 
 def answered_span(span: Any) -> AnsweredSpan:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from opentelemetry.metrics import MeterProvider
 
 from otel_carbon.estimator import Estimator
+from otel_carbon.estimator.card import card_quantities
 from otel_carbon.factors import FactorTables
 from otel_carbon.model import Call, Footprint, Mark, NotEstimated, Outcome, Sighting, Status
-from otel_carbon.processors.attributes import write_attributes
+from otel_carbon.processors.attributes import replace_values, write_attributes
+from otel_carbon.processors.baggage import DEFAULT_BAGGAGE_KEYS, BaggageParties
 from otel_carbon.processors.duplicates import AnsweredCalls
-from otel_carbon.processors.ended_span import answered_span, baggage_attributes, calls_stood_for, read_span, sighting_of
+from otel_carbon.processors.ended_span import answered_span, calls_stood_for, read_span, sighting_of
+from otel_carbon.processors.known_calls import KnownCall, KnownCalls
 from otel_carbon.processors.meter import CarbonMeter
 from otel_carbon.semconv.carbon import OTEL_CARBON_STATUS
-from otel_carbon.spans import SpanReader, mark_attributes, read_mark
+from otel_carbon.spans import SpanReader, Tokens, mark_attributes, read_mark
 
 __all__ = ["Enrichment", "SightingWriter"]
 
@@ -55,43 +58,119 @@ class Enrichment:
         *,
         metrics: bool | Literal["histogram"] = True,
         every_call_seen: bool = False,
+        baggage_keys: tuple[str, ...] = DEFAULT_BAGGAGE_KEYS,
     ) -> None:
         self._estimator = estimator or Estimator(FactorTables.bundled())
         self._reader = reader or SpanReader.bundled()
         self._meter = CarbonMeter(meter_provider, histogram=metrics == "histogram") if metrics else None
         self._ledger = _writer(ledger, self._estimator, self._meter)
         self._every_call_seen = every_call_seen
+        self._count: Callable[[Any], float] = _one if every_call_seen else calls_stood_for
         self._answered = AnsweredCalls()
+        self._known = KnownCalls(self._reader, self._estimator)
+        self.baggage = BaggageParties(self._reader.attribution_rules, baggage_keys)
         self.markers = self._reader.markers
         """Keys of which at least one is on every GenAI-related span."""
 
     def take(self, span: Any, values: Mapping[str, Any]) -> dict[str, str | float] | None:
         """Estimate, mark, count and record one GenAI-related span. Returns what was written on it, if anything."""
-        marked = OTEL_CARBON_STATUS in values
-        if marked and self._ledger is None:
+        if OTEL_CARBON_STATUS in values:
+            if self._ledger is not None:
+                self._take_marked(span, values)
             return None
+        noted = self.baggage.noted
+        from_baggage = noted.get(span.context.span_id) if noted else None
+        known = self._known.find(span, values)
+        if known is not None and (known.series is not None or self._meter is None or not self._meter.counts()):
+            tokens = known.reading.tokens(values)
+            if tokens is not None and known.from_unix_nano <= (span.start_time or 0) < known.before_unix_nano:
+                return self._take_known(span, values, known, tokens, from_baggage)
         found = read_span(self._reader, span, values)
-        if found is None:
-            return None
-        count = 1.0 if self._every_call_seen else calls_stood_for(span)
-        call = found if isinstance(found, Call) else None
-        written: dict[str, str | float] | None = None
-        own: Mark | None = None
-        if call is not None and not marked:
-            outcome = self._outcome(call, span)
-            written = mark_attributes(outcome)
-            if self._estimator.hourly is not None and isinstance(outcome, Footprint):
-                own = read_mark(written)  # the hour that is on the span, not one that is known when the ledger writes
-            elif outcome is _DUPLICATE:
-                own = _DUPLICATE_MARK  # it is not counted here, so the ledger has nothing to take back
-            written.update(baggage_attributes(values))
-            write_attributes(span, written)
-            if self._meter is not None:
-                self._meter.record(call, outcome, span.context, count)
+        if isinstance(found, Call):
+            return self._take_call(span, values, found, from_baggage)
+        if found is not None and self._ledger is not None:
+            self._ledger.submit(sighting_of(self._reader, span, None, None, self._count(span)))
+        return None
+
+    def _take_marked(self, span: Any, values: Mapping[str, Any]) -> None:
+        found = read_span(self._reader, span, values)
+        if found is not None:
+            call = found if isinstance(found, Call) else None
+            self._record(span, call, read_mark(values), self._count(span))
+
+    def _take_call(
+        self, span: Any, values: Mapping[str, Any], call: Call, found: Mapping[str, str] | None
+    ) -> dict[str, Any]:
+        outcome = self._estimator.estimate(call)
+        estimated = isinstance(outcome, Footprint)
+        if self._repeats(span, call.response_id, failed=call.failed, estimated=estimated):
+            outcome = _DUPLICATE
+        return self._mark(span, values, call, outcome, found)
+
+    def _mark(
+        self, span: Any, values: Mapping[str, Any], call: Call, outcome: Outcome, found: Mapping[str, str] | None
+    ) -> dict[str, Any]:
+        """Mark, count and record a call with this outcome, and remember its kind. Returns what was written."""
+        mark = mark_attributes(outcome)
+        known = self._known.learn(span, values, call, mark) if isinstance(outcome, Footprint) else None
+        written = {**mark, **self.baggage.attributes(found, values)} if found else mark
+        write_attributes(span, written)
+        count = self._count(span)
+        if self._meter is not None:
+            series = self._meter.record(call, outcome, span.context, count)
+            if known is not None:
+                known.series = series
         if self._ledger is not None:
-            mark = read_mark(values) if marked else own
-            self._ledger.submit(sighting_of(self._reader, span, call, mark, count))
+            self._record(span, call, self._own_mark(outcome, written), count)
         return written
+
+    def _take_known(
+        self,
+        span: Any,
+        values: Mapping[str, Any],
+        known: KnownCall,
+        tokens: Tokens,
+        found: Mapping[str, str] | None,
+    ) -> dict[str, Any]:
+        """Do what `_take_call` does, without making values that nobody asks for."""
+        quantities = card_quantities(known.card, tokens)
+        response_id = known.reading.response_id(values)
+        if response_id is not None and self._repeats(span, response_id, failed=known.call.failed, estimated=True):
+            return self._mark(span, values, known.again(span, tokens, response_id), _DUPLICATE, found)
+        written = known.marked(values, quantities)
+        if found:
+            written.update(self.baggage.attributes(found, values))
+        if not replace_values(span, written):
+            write_attributes(span, {key: written[key] for key in written if key not in values})
+        count = self._count(span)
+        if known.series is not None:
+            known.series.add(quantities, tokens, span.context, count)
+        if self._ledger is not None:
+            self._record(span, known.again(span, tokens, response_id), None, count)
+        return written
+
+    def _record(self, span: Any, call: Call | None, mark: Mark | None, count: float) -> None:
+        if self._ledger is not None:
+            self._ledger.submit(sighting_of(self._reader, span, call, mark, count))
+
+    def _own_mark(self, outcome: Outcome, written: Mapping[str, Any]) -> Mark | None:
+        """Return what the ledger has to know of this stage's own mark."""
+        if outcome is _DUPLICATE:
+            return _DUPLICATE_MARK  # it is not counted here, so the ledger has nothing to take back
+        if self._estimator.hourly is not None and isinstance(outcome, Footprint):
+            return read_mark(written)  # the hour that is on the span, not one that is known when the ledger writes
+        return None
+
+    def _repeats(self, span: Any, response_id: str | None, *, failed: bool, estimated: bool) -> bool:
+        """Return whether another span counted this answer. One that counts it is remembered."""
+        if response_id is None:
+            return False
+        answered = answered_span(span)
+        if not failed and self._answered.repeats(response_id, answered):
+            return True
+        if estimated:
+            self._answered.add(response_id, answered)
+        return False
 
     def flush(self, timeout_s: float) -> None:
         """Wait until the ledger has what it was given."""
@@ -103,16 +182,9 @@ class Enrichment:
         if self._ledger is not None:
             self._ledger.close()
 
-    def _outcome(self, call: Call, span: Any) -> Outcome:
-        outcome = self._estimator.estimate(call)
-        if call.response_id is None:
-            return outcome
-        answered = answered_span(span)
-        if not call.failed and self._answered.repeats(call.response_id, answered):
-            return _DUPLICATE
-        if isinstance(outcome, Footprint):
-            self._answered.add(call.response_id, answered)
-        return outcome
+
+def _one(_span: Any) -> float:
+    return 1.0
 
 
 def _writer(

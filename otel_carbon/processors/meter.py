@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from opentelemetry import metrics, trace
@@ -15,8 +15,9 @@ from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, NoOpMet
 from opentelemetry.trace import SpanContext
 
 from otel_carbon._version import __version__
-from otel_carbon.model import Call, Footprint, Outcome
-from otel_carbon.pipeline.tally import OVERFLOW, AttributeSet, Tally, measurement_attributes
+from otel_carbon.model import Call, Footprint, Outcome, believed_count
+from otel_carbon.pipeline.sums import AttributeSet, Sums
+from otel_carbon.pipeline.tally import OVERFLOW, Tally
 from otel_carbon.semconv.carbon import (
     METRIC_OTEL_CARBON_CO2E,
     METRIC_OTEL_CARBON_CO2E_HIGH,
@@ -31,7 +32,7 @@ from otel_carbon.semconv.carbon import (
     METRICS,
 )
 
-__all__ = ["CarbonMeter"]
+__all__ = ["CarbonMeter", "Series"]
 
 _OBSERVED = (
     METRIC_OTEL_CARBON_ENRICHED_SPANS,
@@ -64,11 +65,19 @@ class CarbonMeter:
         self._lock = threading.Lock()
         self._instruments: _Instruments | None = None
 
-    def record(self, call: Call, outcome: Outcome, span_context: SpanContext, adjusted_count: float = 1.0) -> None:
-        """Count one call that was marked with this outcome on the span of this context."""
+    def record(
+        self, call: Call, outcome: Outcome, span_context: SpanContext, adjusted_count: float = 1.0
+    ) -> Series | None:
+        """Count one call that was marked with this outcome on the span of this context.
+
+        Returns what counts further calls of its kind, where it was estimated and is counted.
+        """
         instruments = self._instruments or self._bind()
-        if instruments is not None:
-            instruments.record(call, outcome, span_context, adjusted_count)
+        return None if instruments is None else instruments.record(call, outcome, span_context, adjusted_count)
+
+    def counts(self) -> bool:
+        """Return whether there is a meter provider to count for."""
+        return self._instruments is not None or self._bind() is not None
 
     def take_back(self, attributes: AttributeSet, co2e_grams: float) -> None:
         """Count emissions, in g, that were counted and that the ledger does not count."""
@@ -86,8 +95,40 @@ class CarbonMeter:
             return self._instruments
 
 
-_Example = tuple[Call, Footprint, float, SpanContext]
-"""One measurement that may become an exemplar: whose, and how many grams. A tuple, as one is made for every call."""
+_Example = tuple[Sums, float, SpanContext]
+"""One measurement that may become an exemplar: in what sums, how many grams, and whose."""
+
+
+class Series:
+    """Counts calls that have the same attributes on every metric."""
+
+    __slots__ = ("_instruments", "_sums")
+
+    def __init__(self, instruments: _Instruments, sums: Sums) -> None:
+        self._instruments = instruments
+        self._sums = sums
+
+    def add(
+        self, quantities: Sequence[float], tokens: Sequence[int], span_context: SpanContext, adjusted_count: float
+    ) -> None:
+        """Count another estimated call; see `Sums.add_again`."""
+        count = 1.0 if adjusted_count == 1.0 else believed_count(adjusted_count)
+        instruments = self._instruments
+        with instruments.tally.lock:
+            self._sums.add_again(quantities, tokens, count)
+        if instruments.operation_co2e is not None:
+            self.measured(quantities[3], span_context, adjusted_count)
+        elif span_context.trace_flags.sampled:
+            instruments.examples.append((self._sums, quantities[3] * adjusted_count, span_context))
+
+    def measured(self, co2e_grams: float, span_context: SpanContext, adjusted_count: float) -> None:
+        """Take a call for exemplars, and for the distribution where there is one."""
+        instruments = self._instruments
+        if span_context.trace_flags.sampled:
+            instruments.examples.append((self._sums, co2e_grams * adjusted_count, span_context))
+        if instruments.operation_co2e is not None:
+            attributes = _exported(self._sums.attributes)
+            instruments.operation_co2e.record(co2e_grams, attributes, _context_of(span_context))
 
 
 class _Instruments:
@@ -95,40 +136,37 @@ class _Instruments:
 
     def __init__(self, provider: MeterProvider, *, histogram: bool) -> None:
         self._provider = provider
-        self._tally = Tally()
+        self.tally = Tally()
         self._collecting = threading.Lock()
         self._sums: dict[str, dict[AttributeSet, float]] = {}
         self._counted_grams: dict[AttributeSet, float] = {}
-        self._examples: deque[_Example] = deque(maxlen=_KEPT_EXAMPLES)
+        self.examples: deque[_Example] = deque(maxlen=_KEPT_EXAMPLES)
         meter = provider.get_meter("otel_carbon", __version__)
         co2e = METRICS[METRIC_OTEL_CARBON_CO2E]
         self._co2e = meter.create_counter(co2e.name, co2e.unit, co2e.brief)
-        self._operation_co2e = _operation_histogram(meter) if histogram else None
+        self.operation_co2e = _operation_histogram(meter) if histogram else None
         self._observed = [self._observe(meter, name) for name in _OBSERVED]
         _reset_after_fork(self)
 
-    def record(self, call: Call, outcome: Outcome, span_context: SpanContext, adjusted_count: float) -> None:
-        self._tally.add(call, outcome, adjusted_count)
-        if not isinstance(outcome, Footprint) or outcome.co2e_grams is None:
-            return
-        co2e_grams = outcome.co2e_grams.central
-        if span_context.trace_flags.sampled:
-            self._examples.append((call, outcome, co2e_grams * adjusted_count, span_context))
-        if self._operation_co2e is not None:
-            attributes = _exported(measurement_attributes(call, outcome))
-            self._operation_co2e.record(co2e_grams, attributes, _context_of(span_context))
+    def record(self, call: Call, outcome: Outcome, span_context: SpanContext, adjusted_count: float) -> Series | None:
+        sums = self.tally.add(call, outcome, adjusted_count)
+        if sums is None or not isinstance(outcome, Footprint) or outcome.co2e_grams is None:
+            return None
+        series = Series(self, sums)
+        series.measured(outcome.co2e_grams.central, span_context, adjusted_count)
+        return series
 
     def take_back(self, attributes: AttributeSet, co2e_grams: float) -> None:
-        self._tally.add_reversed(attributes, co2e_grams)
+        self.tally.add_reversed(attributes, co2e_grams)
 
     def reset(self) -> None:
         """Begin at zero in a child process: what was counted before the fork is the parent's to export."""
-        self._tally.reset_after_fork()
+        self.tally.reset_after_fork()
         self._collecting = threading.Lock()
         self._sums = {}
         self._counted_grams = {}
-        self._examples = deque(maxlen=_KEPT_EXAMPLES)
-        _forget_totals(self._provider, [self._co2e, self._operation_co2e, *self._observed])
+        self.examples = deque(maxlen=_KEPT_EXAMPLES)
+        _forget_totals(self._provider, [self._co2e, self.operation_co2e, *self._observed])
 
     def _observe(self, meter: Meter, name: str) -> Any:
         def callback(_options: CallbackOptions) -> Iterable[Observation]:
@@ -142,8 +180,8 @@ class _Instruments:
     def _refresh(self) -> None:
         with self._collecting:
             # Examples before sums: then every example is part of the sums that it is taken out of.
-            examples = _latest(self._examples)
-            self._sums = self._tally.snapshot()
+            examples = _latest(self.examples)
+            self._sums = self.tally.snapshot()
             for attributes, total_grams in self._sums[METRIC_OTEL_CARBON_CO2E].items():
                 added_grams = total_grams - self._counted_grams.get(attributes, 0.0)
                 if added_grams > 0.0 or attributes not in self._counted_grams:
@@ -153,7 +191,7 @@ class _Instruments:
     def _add_co2e(self, attributes: AttributeSet, co2e_grams: float, example: _Example | None) -> None:
         exported = _exported(attributes)
         if example is not None:
-            _, _, example_grams, span_context = example
+            _, example_grams, span_context = example
             of_example_grams = min(co2e_grams, example_grams)
             self._co2e.add(of_example_grams, exported, _context_of(span_context))
             co2e_grams -= of_example_grams
@@ -170,7 +208,7 @@ def _operation_histogram(meter: Meter) -> metrics.Histogram:
 
 def _latest(examples: deque[_Example]) -> dict[AttributeSet, _Example]:
     taken = [examples.popleft() for _ in range(len(examples))]
-    return {measurement_attributes(example[0], example[1]): example for example in taken}
+    return {sums.attributes: (sums, co2e_grams, span_context) for sums, co2e_grams, span_context in taken}
 
 
 def _exported(attributes: AttributeSet) -> dict[str, str | bool]:

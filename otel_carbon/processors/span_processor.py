@@ -6,9 +6,10 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from opentelemetry.context import Context
+from opentelemetry import baggage
+from opentelemetry.context import Context, get_current
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace import Span, SpanProcessor
 
 from otel_carbon.processors.attributes import attribute_values, write_attributes
 from otel_carbon.semconv.carbon import OTEL_CARBON_STATUS
@@ -23,6 +24,8 @@ __all__ = ["CarbonSpanProcessor"]
 _log = logging.getLogger(__name__)
 
 _MOST_HANDLED = 4096
+_BAGGAGE_KEY: object = getattr(baggage, "_BAGGAGE_KEY", "baggage")
+_UNSEEN: dict[str, str | float] = {}
 
 
 class CarbonSpanProcessor(SpanProcessor):
@@ -64,37 +67,45 @@ class CarbonSpanProcessor(SpanProcessor):
             estimator, reader, ledger, meter_provider, metrics=metrics, every_call_seen=every_call_seen
         )
         self._markers = self._enrichment.markers
+        self._baggage = self._enrichment.baggage
+        self._noted = self._baggage.noted
         self._handled: dict[int, dict[str, str | float] | None] = {}
         self._warned: set[type[Exception]] = set()
         self._active = True
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Do nothing: what a call used is known when its span ends."""
+        """Note who the baggage names: what a call used is known when its span ends, maybe in another context."""
+        try:
+            context = get_current() if parent_context is None else parent_context
+            if _BAGGAGE_KEY in context:
+                self._baggage.note(span, context)
+        except Exception as error:  # noqa: BLE001 - it would reach the application's own code
+            self._warn_once(error)
 
-    def _on_ending(self, span: Span) -> None:
+    def _on_ending(self, span: Any) -> None:
         """Enrich a span before any processor's `on_end`. Called by SDK 1.40 and newer."""
         try:
             values = attribute_values(span._attributes)
             if not values.keys().isdisjoint(self._markers) and self._active:
                 if len(self._handled) >= _MOST_HANDLED:  # only a processor that raised can leave any behind
                     self._handled.clear()
-                self._handled[_span_id(span)] = self._enrichment.take(span, values)
+                self._handled[span.context.span_id] = self._enrichment.take(span, values)
         except Exception as error:  # noqa: BLE001 - it would reach the application's own code
             self._warn_once(error)
 
-    def on_end(self, span: ReadableSpan) -> None:
+    def on_end(self, span: Any) -> None:
         """Enrich a span that every processor after this one shares, where `_on_ending` was not called for it."""
         try:
             values = attribute_values(span._attributes)
-            if values.keys().isdisjoint(self._markers) or not self._active:
-                return
-            span_id = _span_id(span)
-            if span_id not in self._handled:
-                self._enrichment.take(span, values)
-                return
-            written = self._handled.pop(span_id)
-            if written is not None and OTEL_CARBON_STATUS not in values:
-                write_attributes(span, written)
+            handled = self._handled
+            written = handled.pop(span.context.span_id, _UNSEEN) if handled else _UNSEEN
+            if written is _UNSEEN:
+                if not values.keys().isdisjoint(self._markers) and self._active:
+                    self._enrichment.take(span, values)
+            elif written is not None and OTEL_CARBON_STATUS not in values:
+                write_attributes(span, {key: written[key] for key in written if key not in values})
+            if self._noted:
+                self._noted.pop(span.context.span_id, None)
         except Exception as error:  # noqa: BLE001 - it would reach the application's own code
             self._warn_once(error)
 
@@ -126,8 +137,3 @@ class CarbonSpanProcessor(SpanProcessor):
         level = logging.DEBUG if kind in self._warned else logging.WARNING
         self._warned.add(kind)
         _log.log(level, "a span was left without carbon: %s: %s", kind.__name__, error, exc_info=error)
-
-
-def _span_id(span: Any) -> int:
-    span_id: int = span.context.span_id
-    return span_id

@@ -43,9 +43,13 @@ class AttributionRules:
     agent: tuple[str, ...] = (GEN_AI_AGENT_NAME, GEN_AI_AGENT_ID)
     conversation: tuple[str, ...] = ()
 
+    def parties(self) -> tuple[tuple[str, ...], ...]:
+        """Return the keys of each party."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
     def keys(self) -> frozenset[str]:
         """Return every attribute key that the rules look at."""
-        return frozenset(key for field in fields(self) for key in getattr(self, field.name))
+        return frozenset(key for party in self.parties() for key in party)
 
 
 def attribution(rules: AttributionRules, attributes: Mapping[str, Any], resource: Mapping[str, Any]) -> Attribution:
