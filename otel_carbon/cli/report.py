@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from otel_carbon.estimator import Estimator
+    from otel_carbon.factors import FactorTables
 
 __all__ = ["EXAMPLE", "HELP", "add_arguments", "add_ledger_arguments", "chosen_ledger", "run"]
 
@@ -33,6 +34,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="group by provider, model, service, day, … ('' for none)",
     )
     parser.add_argument("--tenant", metavar="T", help="only the calls of this tenant")
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="DIM=VALUE",
+        help="only such calls: category=1, service=api, … (more than once: all of them must hold)",
+    )
+    parser.add_argument(
+        "--functional-unit",
+        action="append",
+        default=[],
+        metavar="NAME=COUNT|DIM",
+        help="carbon intensity per unit of yours: document=1200, or per user, tenant, agent, … that a call names",
+    )
     parser.add_argument("--compare-set", metavar="ID", help="show the same calls by this factor set too")
     parser.add_argument("--format", choices=["table", "json", "csv"], default="table", help="default: table")
 
@@ -63,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from otel_carbon.errors import StorageError
     from otel_carbon.ledger import Ledger
-    from otel_carbon.reports import report_csv, report_document, summarise
+    from otel_carbon.reports import functional_units, report_csv, report_document, summarise
     from otel_carbon.reports.table import print_report
 
     path = chosen_ledger(args)
@@ -73,7 +88,16 @@ def run(args: argparse.Namespace) -> int:
     ledger = Ledger.open_read_only(path)
     try:
         report = summarise(
-            ledger, args.start, args.end, args.as_of, by=args.by.split(","), tenant=args.tenant, second=second
+            ledger,
+            args.start,
+            args.end,
+            args.as_of,
+            by=args.by.split(","),
+            tenant=args.tenant,
+            second=second,
+            where=args.where,
+            units=functional_units(args.functional_unit),
+            tables=_tables(),
         )
     finally:
         ledger.close()
@@ -90,10 +114,14 @@ def run(args: argparse.Namespace) -> int:
 def _second(set_id: str) -> Estimator:
     from dataclasses import replace
 
-    from otel_carbon.estimator import Estimator, factor_sets_from_environment
+    from otel_carbon.estimator import Estimator
     from otel_carbon.estimator.settings import settings_from_environment
+
+    return Estimator(_tables(), replace(settings_from_environment(os.environ), factor_set=set_id))
+
+
+def _tables() -> FactorTables:
+    from otel_carbon.estimator import factor_sets_from_environment
     from otel_carbon.factors import FactorTables
 
-    settings = settings_from_environment(os.environ)
-    tables = FactorTables.bundled().with_factor_sets(factor_sets_from_environment(os.environ))
-    return Estimator(tables, replace(settings, factor_set=set_id))
+    return FactorTables.bundled().with_factor_sets(factor_sets_from_environment(os.environ))

@@ -11,10 +11,12 @@ from otel_carbon.errors import FactorError
 from otel_carbon.factors.keys import SOURCE_KEYS
 from otel_carbon.model import Source
 
-__all__ = ["load_sources", "own_sources"]
+__all__ = ["load_sources", "own_sources", "source_named"]
 
 _REQUIRED = ("id", "citation", "url", "date", "licence")
 _OWN = "given by the factor set itself"
+_TRACE = "csv:"
+_USER = "user"
 
 
 def load_sources(path: Path) -> dict[str, Source]:
@@ -42,6 +44,24 @@ def load_sources(path: Path) -> dict[str, Source]:
             raise FactorError(f"{path.name}, {source.id!r}: a source needs a citation, a url and a licence")
         sources[source.id] = source
     return sources
+
+
+def source_named(sources: Mapping[str, Source], source_id: str) -> Source | None:
+    """Return a source by the id that a line or a span has; what the operator gave is named as such.
+
+    None: an id that is not here, such as that of a factor set which is not loaded.
+    """
+    if source_id.startswith(_TRACE):
+        name = source_id.removeprefix(_TRACE)
+        return _of_operator(source_id, f"Grid intensities by the hour from the operator's own file {name}.csv")
+    if source_id == _USER:
+        return _of_operator(source_id, "A figure that the operator gave as a setting")
+    return sources.get(source_id)
+
+
+def _of_operator(source_id: str, citation: str) -> Source:
+    note = "ask whoever runs otel-carbon for the publication behind it"
+    return Source(source_id, citation, "", "", "the operator's own", "not verified", note)
 
 
 def own_sources(file: str, rows: Sequence[Mapping[str, Any]], known: Mapping[str, Source]) -> dict[str, Source]:

@@ -40,6 +40,7 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
     "confidence": ("confidence",),
     "source": ("source",),
     "factor_set": ("factor_set",),
+    "factor": ("factor_id",),
     "grid_source": ("grid_source",),
     "status": ("status",),
     "scope": ("ghg_scope",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from otel_carbon.ledger.columns import BOUNDS, MEDIA, QUANTITIES, TOKENS
@@ -50,6 +51,11 @@ def report_document(report: Report) -> dict[str, Any]:
         "sentence": report.sentence,
         "sci": None if report.sci is None else _sci(report.sci),
         "second_set": None if report.second_set is None else _second(report.second_set),
+        "where": dict(report.where),
+        "accounting": [_fields(entry) for entry in report.inventory],
+        "market_based": None if report.market_based is None else _fields(report.market_based),
+        "foundations": [_fields(foundation) for foundation in report.foundations],
+        "sources": [asdict(source) for source in report.sources],
     }
 
 
@@ -59,20 +65,22 @@ def report_csv(report: Report) -> str:
     Figures of a second set have columns of their own, at the end.
     """
     second = report.second_set
-    rows = [(group.keys, group.totals) for group in report.groups] if report.by else [({}, report.totals)]
+    rows = [(group.keys, group.totals, group.places) for group in report.groups]
+    if not report.by:
+        rows = [({}, report.totals, report.places)]
     others: Sequence[SecondGroup] = () if second is None else second.groups if report.by else (second.totals,)
-    columns = [f"{name}_{bound}" for name in QUANTITIES for bound in BOUNDS]
+    columns = [*(f"{name}_{bound}" for name in QUANTITIES for bound in BOUNDS), "accounting"]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     more = [] if second is None else [f"second_{name}_{bound}" for name in _OF_SECOND for bound in BOUNDS]
     named = [] if second is None else ["second_factor_set"]
     writer.writerow(["period_from", "period_to", *report.by, "calls", *TOKENS, *MEDIA, *columns, *named, *more])
-    for index, (keys, totals) in enumerate(rows):
+    for index, (keys, totals, places) in enumerate(rows):
         numbers = [totals.calls, *(getattr(totals, name) for name in (*TOKENS, *MEDIA))]
         bounds = [value for name in QUANTITIES for value in _bounds(getattr(totals, name))]
         names = [keys.get(name) or "" for name in report.by]
         beside = [] if second is None else [second.factor_set, *_second_bounds(others[index])]
-        writer.writerow([report.period.start, report.period.end, *names, *numbers, *bounds, *beside])
+        writer.writerow([report.period.start, report.period.end, *names, *numbers, *bounds, " ".join(places), *beside])
     return buffer.getvalue()
 
 
@@ -81,7 +89,7 @@ def _second_bounds(group: SecondGroup) -> list[float | None]:
 
 
 def _sci(sci: Sci) -> dict[str, Any]:
-    return {"per_call_g": _interval(sci.per_call_g), "per_1k_tokens_g": _interval(sci.per_1k_tokens_g)}
+    return _fields(sci) | {"units": [_fields(unit) for unit in sci.units]}
 
 
 def _second(second: SecondSet) -> dict[str, Any]:
@@ -109,6 +117,15 @@ def _second_group(group: SecondGroup) -> dict[str, Any]:
 def _totals(totals: Totals) -> dict[str, Any]:
     quantities = {name: _interval(getattr(totals, name)) for name in QUANTITIES}
     return {"calls": totals.calls, **{name: getattr(totals, name) for name in (*TOKENS, *MEDIA)}, **quantities}
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """Return a frozen value as a dict: intervals as dicts, tuples as lists."""
+    found = {name: getattr(value, name) for name in value.__dataclass_fields__}
+    return {
+        name: _interval(field) if isinstance(field, Interval) else list(field) if isinstance(field, tuple) else field
+        for name, field in found.items()
+    }
 
 
 def _interval(interval: Interval | None) -> dict[str, float] | None:

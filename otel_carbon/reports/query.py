@@ -34,9 +34,10 @@ __all__ = [
 
 _TIMES = {"month": 7, "day": 10, "hour": 17}  # leading characters of 2026-11-23T20:00Z
 _ALWAYS = (
-    *("status", "confidence", "factor_set", "grid_source", "operation"),
+    *("status", "confidence", "factor_set", "factor", "grid_source", "operation"),
     *("scope", "category", "accounting_reason", "market_source"),
 )
+_OF_CALLS = ("lines", "hourly")
 _OF_A_CALL = (
     *("provider", "request_model", "model", "operation", "region", "region_source", "grid_zone"),
     *("grid_intensity_g_per_kwh", "grid_source", "factor_set", "adjusted_count"),
@@ -59,6 +60,7 @@ BY = (
     "confidence",
     "source",
     "factor_set",
+    "factor",
     "scope",
     "category",
     "day",
@@ -77,12 +79,15 @@ class Question:
     as_of: str | None = None
     tenant: str | None = None
     by: tuple[str, ...] = ()
+    where: tuple[tuple[str, str], ...] = ()
+    """Dimension and the value that it must have; an empty value is an unknown one."""
 
     @property
     def from_rollups(self) -> bool:
         """Whether the roll-ups can answer: whole hours, dimensions of theirs, and the ledger as it stands now."""
         whole = all(bound is None or hour_of_bound(bound) is not None for bound in (self.start, self.end))
-        return whole and self.as_of is None and LINE_DIMENSIONS.keys().isdisjoint(self.by)
+        dimensions = (*self.by, *(name for name, _ in self.where))
+        return whole and self.as_of is None and LINE_DIMENSIONS.keys().isdisjoint(dimensions)
 
 
 def sums(connection: sqlite3.Connection, question: Question) -> Iterator[dict[str, Any]]:
@@ -191,4 +196,8 @@ def _where(question: Question, table: str) -> tuple[str, list[Any]]:
     if question.tenant is not None:
         conditions.append("tenant = ?")
         values.append(question.tenant)
+    if table in _OF_CALLS:  # a span that was not counted has no model, no scope and no factor
+        for name, value in question.where:
+            conditions.append(f"{_of_hourly(name) if hourly else _of_lines(name)} = ?")
+            values.append(value)
     return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), values

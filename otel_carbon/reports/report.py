@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from otel_carbon.model import Interval
+from otel_carbon.model import Interval, Source
 
-__all__ = ["Coverage", "Group", "Period", "Report", "Sci", "SecondGroup", "SecondSet", "TakenBack", "Totals"]
+__all__ = [
+    "Coverage",
+    "Foundation",
+    "Group",
+    "InventoryEntry",
+    "MarketBased",
+    "Period",
+    "Report",
+    "Sci",
+    "SciUnit",
+    "SecondGroup",
+    "SecondSet",
+    "TakenBack",
+    "Totals",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,50 @@ class Group:
 
     keys: Mapping[str, str | None]
     totals: Totals
+    places: tuple[str, ...] = ()
+    """Where an inventory has them, in short: `2`, `3.1`."""
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryEntry:
+    """Emissions in one place of a greenhouse-gas inventory. Parts of one call add up to its total."""
+
+    scope: int
+    category: int | None
+    """Of scope 3; None in scope 2."""
+    name: str
+    part: str
+    """Of the calls' emissions: total, operational or embodied."""
+    reason: str
+    calls: int | float
+    co2e_grams: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class MarketBased:
+    """Electricity of the calls for which suppliers' own figures are configured. In no total."""
+
+    co2e_market_based_grams: Interval | None
+    location_based_grams: Interval | None
+    """Operational emissions of the same calls by the grid: what the figure above compares with."""
+    calls: int | float
+    share_of_calls: float
+    """Of the estimated calls, from 0 to 1."""
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """One row of one factor set at the grid of one publication, and what of the totals rests on it."""
+
+    factor_set: str
+    factor: str
+    grid_source: str | None
+    calls: int | float
+    co2e_grams: Interval | None
+    energy_wh: Interval | None
+    source_ids: tuple[str, ...]
+    """Publications of the row, of its set and of the grid, as far as they are known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +152,22 @@ class Sci:
     per_call_g: Interval
     per_1k_tokens_g: Interval
     """Per thousand tokens, input and output alike."""
+    units: tuple[SciUnit, ...] = ()
+    """Per functional unit of the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class SciUnit:
+    """Software Carbon Intensity per functional unit of the user, in gCO2e."""
+
+    name: str
+    units: int | float
+    counted: str
+    """`given`: the user says how many; `distinct`: values of the dimension of that name."""
+    per_unit_g: Interval | None
+    calls: int | float
+    share_of_calls: float
+    """Of the estimated calls, those that belong to a unit, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +224,11 @@ class Report:
     """What was estimated, how, and what is left out."""
     second_set: SecondSet | None = None
     sci: Sci | None = None
+    inventory: tuple[InventoryEntry, ...] = ()
+    places: tuple[str, ...] = ()
+    market_based: MarketBased | None = None
+    where: tuple[tuple[str, str], ...] = ()
+    """What the calls were narrowed to: dimension and value, empty for unknown."""
+    foundations: tuple[Foundation, ...] = ()
+    sources: tuple[Source, ...] = ()
+    """Every publication that the totals rest on."""

@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
-import math
+import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from otel_carbon.errors import ConfigError
 from otel_carbon.estimator import Estimator
 from otel_carbon.factors import FactorTables
 from otel_carbon.factors.equivalents import DEFAULT_EQUIVALENTS, equivalents_of
 from otel_carbon.ledger import Ledger
 from otel_carbon.ledger.clock import utc_text
-from otel_carbon.ledger.columns import bounds_of
-from otel_carbon.ledger.rollup import COUNTS, SUMS
-from otel_carbon.model import Interval, Status
+from otel_carbon.ledger.columns import MEDIA, QUANTITIES, TOKENS
+from otel_carbon.ledger.rollup import COUNTS
+from otel_carbon.model import Status
 from otel_carbon.reports import query
-from otel_carbon.reports.intensity import sci_of_rows
-from otel_carbon.reports.period import end_of, start_of
-from otel_carbon.reports.query import BY, Question
-from otel_carbon.reports.report import Coverage, Group, Period, Report, TakenBack, Totals
+from otel_carbon.reports.asking import question_of
+from otel_carbon.reports.foundations import foundations_of, sources_of, unknown_sets
+from otel_carbon.reports.intensity import FunctionalUnit, sci_of_rows, sci_per_unit
+from otel_carbon.reports.inventory import inventory_of, market_based_of, places_of
+from otel_carbon.reports.query import Question
+from otel_carbon.reports.report import Coverage, Group, Period, Report, SciUnit, TakenBack, Totals
 from otel_carbon.reports.second_set import SecondSums
-from otel_carbon.reports.wording import notes_of, sentence_of
+from otel_carbon.reports.sums import Rows, interval_of, rounded, sum_of, whole
+from otel_carbon.reports.wording import NO_INTENSITY, missing_sets, notes_of, notes_of_scope, sentence_of
 
 __all__ = ["DEFAULT_BY", "summarise"]
 
 DEFAULT_BY = ("provider", "model")
 
 _TIMES = ("month", "day", "hour")
-# The order of adding changes the last digits of a sum; a report must not depend on it.
-_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the ledger answered."""
+
+    rows: list[dict[str, Any]]
+    coverage: Coverage
+    taken_back: TakenBack
+    seen_until: str | None
+    per_unit: tuple[SciUnit, ...]
 
 
 def summarise(
@@ -44,26 +55,23 @@ def summarise(
     by: Iterable[str] = DEFAULT_BY,
     tenant: str | None = None,
     second: Estimator | None = None,
+    where: Iterable[str] = (),
+    units: Iterable[FunctionalUnit] = (),
+    tables: FactorTables | None = None,
 ) -> Report:
     """Return the report over a period.
 
     `start`, `end` and `as_of` are dates or times (ISO 8601, UTC where they do not say). A date alone is the whole day:
     `end` and `as_of` include it; a time as `end` is exclusive. With `as_of` the report is what it was then, whatever
     was recorded since. `second` estimates the same calls by another factor set, beside the figures of the ledger.
+    `where` narrows the calls down, by `dimension=value`; `units` are functional units to give the intensity per;
+    `tables` are those with the operator's own factor sets, to name their sources.
 
     Raises:
         ConfigError: a date or a dimension is not one.
         StorageError: the ledger cannot be read.
     """
-    question = Question(
-        start=None if start is None else start_of(start, "--from"),
-        end=None if end is None else end_of(end, "--to"),
-        as_of=None if as_of is None else end_of(as_of, "--as-of"),
-        tenant=tenant,
-        by=_dimensions(by),
-    )
-    if question.start is not None and question.end is not None and question.end <= question.start:
-        raise ConfigError(f"--to: {end} is not after --from {start}")
+    question = question_of(start, end, as_of, tenant=tenant, by=by, where=where)
     with ledger.snapshot() as connection:
         rows = [row for row in query.sums(connection, question) if row["counted"]]
         spans = query.spans_by_status(connection, question)
@@ -71,48 +79,58 @@ def summarise(
         taken_back = TakenBack(*query.lines_taken_back(connection, question))
         seen_until = query.as_of_default(connection)
         sums = None if second is None else SecondSums(second, question.by, query.distinct_calls(connection, question))
-    report = _report(question, rows, _coverage(spans, rows, conflicts), taken_back, seen_until)
+        per_unit = tuple(sci_per_unit(unit, _rows_of_unit(connection, question, rows, unit)) for unit in units)
+    coverage = _coverage(spans, rows, conflicts, narrowed=bool(question.where))
+    found = _Found(rows, coverage, taken_back, seen_until, per_unit)
+    report = _report(question, found, tables or FactorTables.bundled())
     return report if sums is None else replace(report, second_set=sums.beside(report))
 
 
-def _dimensions(by: Iterable[str]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in by if name.strip()))
-    for name in names:
-        if name not in BY:
-            raise ConfigError(f"--by: {name!r} is not a dimension; choose from {', '.join(BY)}")
-    return names
-
-
-def _report(
-    question: Question,
-    rows: list[dict[str, Any]],
-    coverage: Coverage,
-    taken_back: TakenBack,
-    seen_until: str | None,
-) -> Report:
+def _report(question: Question, found: _Found, tables: FactorTables) -> Report:
+    rows = found.rows
     totals = _totals(rows)
     shares = _shares(rows)
     factor_sets = tuple(sorted({row["by_factor_set"] for row in rows} - {""}))
     grid_sources = tuple(sorted({row["by_grid_source"] for row in rows if row["by_confidence"]} - {""}))
-    tables = FactorTables.bundled()
     co2e = totals.co2e_grams
+    sci = sci_of_rows(rows, co2e)
+    foundations = foundations_of(rows, tables)
     return Report(
         period=_period(question, rows),
-        as_of=question.as_of or seen_until or utc_text(datetime.now(UTC)),
+        as_of=question.as_of or found.seen_until or utc_text(datetime.now(UTC)),
         tenant=question.tenant,
         totals=totals,
         by=question.by,
         groups=_groups(question.by, rows),
-        coverage=coverage,
+        coverage=found.coverage,
         confidence_share=shares,
         factor_sets=factor_sets,
         grid_sources=grid_sources,
-        taken_back=TakenBack(taken_back.lines, _rounded(taken_back.co2e_grams)),
+        taken_back=TakenBack(found.taken_back.lines, rounded(found.taken_back.co2e_grams)),
         equivalents={} if co2e is None else equivalents_of(co2e.central, tables.equivalents[DEFAULT_EQUIVALENTS]),
-        notes=notes_of(coverage),
+        notes=(
+            *notes_of(found.coverage),
+            *notes_of_scope(question.where, rows),
+            *missing_sets(unknown_sets(foundations, tables)),
+            *((NO_INTENSITY,) if found.per_unit and sci is None else ()),
+        ),
         sentence=sentence_of(co2e, shares, factor_sets, grid_sources),
-        sci=sci_of_rows(rows, co2e),
+        sci=None if sci is None else replace(sci, units=found.per_unit),
+        inventory=inventory_of(rows),
+        places=places_of(rows),
+        market_based=market_based_of(rows),
+        where=question.where,
+        foundations=foundations,
+        sources=sources_of(foundations, tables),
     )
+
+
+def _rows_of_unit(connection: sqlite3.Connection, question: Question, rows: Rows, unit: FunctionalUnit) -> Rows:
+    """Return the sums that an intensity is worked out from: by the dimension whose values are the units."""
+    if unit.count is not None:
+        return rows
+    by_unit = query.sums(connection, replace(question, by=(unit.name,)))
+    return [row for row in by_unit if row["counted"]]
 
 
 def _period(question: Question, rows: list[dict[str, Any]]) -> Period:
@@ -136,7 +154,7 @@ def _groups(by: tuple[str, ...], rows: list[dict[str, Any]]) -> tuple[Group, ...
     for row in rows:
         grouped[tuple(row[f"by_{name}"] for name in by)].append(row)
     groups = [
-        Group({name: value or None for name, value in zip(by, key, strict=True)}, _totals(members))
+        Group({name: value or None for name, value in zip(by, key, strict=True)}, _totals(members), places_of(members))
         for key, members in grouped.items()
     ]
     return tuple(sorted(groups, key=_order))
@@ -149,62 +167,12 @@ def _order(group: Group) -> tuple[Any, ...]:
     return (times, 0.0 if co2e is None else -co2e.central, tuple(value or "" for value in group.keys.values()))
 
 
-def _totals(rows: list[dict[str, Any]]) -> Totals:
-    sums = {name: _sum(row[name] for row in rows) for name in SUMS}
-    estimated = any(row["by_status"] == Status.ESTIMATED.value for row in rows)
-
-    def tokens(name: str) -> int:
-        return round(sums[name] or 0.0)
-
-    def quantity(name: str) -> Interval | None:
-        return _interval([sums[column] for column in bounds_of(name)], estimated=estimated)
-
-    return Totals(
-        calls=_whole(sums["calls"] or 0.0),
-        input_tokens=tokens("input_tokens"),
-        cache_read_tokens=tokens("cache_read_tokens"),
-        cache_write_tokens=tokens("cache_write_tokens"),
-        output_tokens=tokens("output_tokens"),
-        reasoning_tokens=tokens("reasoning_tokens"),
-        media_input_tokens=tokens("media_input_tokens"),
-        media_output_tokens=tokens("media_output_tokens"),
-        images=tokens("images"),
-        videos=tokens("videos"),
-        audio_seconds=_rounded(sums["audio_seconds"] or 0.0),
-        energy_wh=quantity("energy_wh"),
-        it_energy_wh=quantity("it_energy_wh"),
-        co2e_grams=quantity("co2e_grams"),
-        co2e_operational_grams=quantity("co2e_operational_grams"),
-        co2e_embodied_grams=quantity("co2e_embodied_grams"),
-        water_liters=quantity("water_liters"),
-        primary_energy_mj=quantity("primary_energy_mj"),
-        abiotic_depletion_kgsbeq=quantity("abiotic_depletion_kgsbeq"),
-        co2e_market_based_grams=quantity("co2e_market_based_grams"),
-    )
-
-
-def _whole(value: float) -> int | float:
-    return int(value) if value.is_integer() else _rounded(value)
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return math.fsum(known) if known else None
-
-
-def _interval(bounds: list[float | None], *, estimated: bool) -> Interval | None:
-    """Return the interval; None where calls were estimated and their factor sets do not give the quantity."""
-    low, central, high = bounds
-    if low is None or central is None or high is None:
-        return None if estimated else Interval.exact(0.0)
-    if not estimated:  # what is left of lines that were taken back
-        return Interval.exact(0.0)
-    middle = max(_rounded(central), 0.0)
-    return Interval(min(max(_rounded(low), 0.0), middle), middle, max(_rounded(high), middle))
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.{_DIGITS}g}")
+def _totals(rows: Rows) -> Totals:
+    sums = {name: sum_of(row[name] for row in rows) or 0.0 for name in ("calls", *TOKENS, *MEDIA)}
+    values: dict[str, Any] = {name: round(sums[name]) for name in (*TOKENS, *MEDIA)}
+    values |= {"calls": whole(sums["calls"]), "audio_seconds": rounded(sums["audio_seconds"])}
+    values |= {quantity: interval_of(rows, quantity) for quantity in QUANTITIES}
+    return Totals(**values)
 
 
 def _shares(rows: list[dict[str, Any]]) -> Mapping[str, float]:
@@ -212,17 +180,25 @@ def _shares(rows: list[dict[str, Any]]) -> Mapping[str, float]:
     for row in rows:
         if row["by_confidence"]:
             grams[row["by_confidence"]].append(row["co2e_grams_central"] or 0.0)
-    total = math.fsum(value for values in grams.values() for value in values)
+    total = sum_of(value for values in grams.values() for value in values) or 0.0
     if total <= 0.0:
         return {}
-    shares = {label: _rounded(math.fsum(values) / total) for label, values in grams.items()}
+    shares = {label: rounded((sum_of(values) or 0.0) / total) for label, values in grams.items()}
     return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _coverage(spans: Mapping[str, int], rows: list[dict[str, Any]], conflicts: int) -> Coverage:
+def _coverage(spans: Mapping[str, int], rows: list[dict[str, Any]], conflicts: int, *, narrowed: bool) -> Coverage:
+    """Return how spans came out; what only lines can tell, of the lines that a narrowed report is about."""
     counted = {name: sum(row[name] for row in rows) for name in COUNTS}
+    seen = sum(spans.values())
+    if narrowed:
+        of_lines = dict.fromkeys((Status.NO_USAGE.value, Status.UNKNOWN_MODEL.value), 0)
+        for row in rows:
+            if row["by_status"] in of_lines:
+                of_lines[row["by_status"]] += row["counted"]
+        spans = {**spans, **of_lines}
     return Coverage(
-        seen_spans=sum(spans.values()),
+        seen_spans=seen,
         counted=counted["counted"],
         duplicates=spans.get(Status.DUPLICATE.value, 0),
         no_usage=spans.get(Status.NO_USAGE.value, 0),

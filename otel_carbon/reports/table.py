@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from otel_carbon.errors import MissingExtraError
 from otel_carbon.reports.display import compact, count, energy_with_bounds, grams_with_bounds, percent, significant
+from otel_carbon.reports.inventory_text import indicator_lines, inventory_lines
 from otel_carbon.reports.report import Group, Report, SecondSet, Totals
 from otel_carbon.reports.second_table import second_notes, second_table
 
@@ -124,6 +125,8 @@ class _Page:
         if water is not None and water.central:
             bounds = f"{significant(water.low)}–{significant(water.high)}"
             self._line(f"  Water      {significant(water.central)} L ({bounds})")
+        for text in indicator_lines(totals):
+            self._line(text)
         self._line(f"  Calls      {count(totals.calls)}")
         cached, reasoning = count(totals.cache_read_tokens), count(totals.reasoning_tokens)
         self._line(
@@ -168,7 +171,9 @@ class _Page:
         totals = group.totals
         co2e, energy = totals.co2e_grams, totals.energy_wh
         share = co2e.central / total_grams if co2e is not None and total_grams > 0.0 else 0.0
-        cells = [self._name(value) for value in group.keys.values()]
+        # Scope 2 has no category, which is not an unknown one.
+        without = {"category": "none"}
+        cells = [self._name(value or without.get(name)) for name, value in group.keys.items()]
         cells.append(compact(totals.calls))
         if self._console.width >= _WITH_TOKENS:
             cells += [compact(totals.input_tokens), compact(totals.output_tokens)]
@@ -210,6 +215,8 @@ class _Page:
             ),
         ]
         self._wrapped(f"Coverage    {', '.join(parts)}", indent=12)
+        for text in inventory_lines(self._report):
+            self._wrapped(text, indent=12)
         shares = [
             f"{percent(share)} {_CONFIDENCE.get(label, label)}"
             for label, share in self._report.confidence_share.items()

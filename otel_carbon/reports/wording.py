@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from otel_carbon.model import Confidence, Interval
 from otel_carbon.reports.display import grams_with_bounds, percent
 from otel_carbon.reports.report import Coverage
+from otel_carbon.reports.sums import Rows, is_estimated
 
-__all__ = ["notes_of", "sentence_of"]
+__all__ = ["NO_INTENSITY", "missing_sets", "notes_of", "notes_of_scope", "sentence_of"]
 
 # Publisher and year of the data, for people; the JSON of a report has the source ids.
 _GRID_DATA = {
@@ -16,6 +17,17 @@ _GRID_DATA = {
     "electricitymaps-yearly-via-co2js": "Electricity Maps 2025",
 }
 _TEXT = frozenset({"chat"})  # what goes without saying
+_PARTIAL = {
+    "Water": "water_liters",
+    "Primary energy": "primary_energy_mj",
+    "Abiotic depletion": "abiotic_depletion_kgsbeq",
+    "Energy": "energy_wh",
+}
+NO_INTENSITY = (
+    "No carbon intensity per functional unit: a factor set does not give operational and embodied emissions apart."
+)
+"""Said where a unit was asked for."""
+
 _EXCLUDED = "Model training, end-user devices and networks excluded."
 
 
@@ -54,6 +66,37 @@ def notes_of(coverage: Coverage) -> tuple[str, ...]:
         by_operation = ", ".join(f"{operation} {calls:,}" for operation, calls in coverage.not_covered.items())
         sentences += [f"Without an estimate, by operation: {by_operation}."] if by_operation else []
     return tuple(sentences)
+
+
+def notes_of_scope(where: Sequence[tuple[str, str]], rows: Rows) -> tuple[str, ...]:
+    """Return what qualifies the choice of calls and their place in an inventory, one sentence each."""
+    notes: list[str] = []
+    if where:
+        names = " and ".join(f"{name} {value or 'unknown'}" for name, value in where)
+        notes.append(
+            f"Only calls of {names}; spans seen, duplicates, failed and parents are those of the whole period, because"
+            " only a counted call has these."
+        )
+    if any(row["by_scope"] == "2" for row in rows):
+        notes.append(
+            "Scope 2 here is location-based with life-cycle grid factors, which hold fuel supply and grid losses that"
+            " the GHG Protocol puts into category 3 of scope 3."
+        )
+    for name, quantity in _PARTIAL.items():
+        estimated = [row for row in rows if is_estimated(row)]
+        given = [row for row in estimated if row[f"{quantity}_central"] is not None]
+        if given and len(given) < len(estimated):
+            notes.append(f"{name} is that of some calls only: not every factor set gives it.")
+    return tuple(notes)
+
+
+def missing_sets(names: Sequence[str]) -> tuple[str, ...]:
+    """Return a sentence on factor sets whose sources cannot be named, if there are any."""
+    if not names:
+        return ()
+    return (
+        f"The sources of {', '.join(names)} are not known here: name the file of the set in OTEL_CARBON_FACTOR_SETS.",
+    )
 
 
 def _calls(count: int) -> str:
