@@ -19,8 +19,17 @@ def words_of(keys: Iterable[str]) -> tuple[bytes, ...]:
     families: dict[str, list[str]] = {}
     for key in keys:
         families.setdefault(key.partition(".")[0], []).append(key)
-    words = {commonprefix(family).encode() for family in families.values()}  # noqa: RUF071 - characters are meant
+    words = _by_ending(commonprefix(family) for family in families.values())  # noqa: RUF071 - characters are meant
     return tuple(sorted(word for word in words if not any(other in word for other in words - {word})))
+
+
+def _by_ending(words: Iterable[str]) -> set[bytes]:
+    """Return the words, those that end in the same two names as one: every word is a search of the whole request."""
+    endings: dict[str, list[str]] = {}
+    for word in words:
+        names = word.split(".")
+        endings.setdefault(".".join(["", *names[-2:]]) if len(names) > 2 and names[-1] else word, []).append(word)
+    return {(ending if len(alike) > 1 else alike[0]).encode() for ending, alike in endings.items()}
 
 
 def words_in(body: bytes, words: Iterable[bytes]) -> list[bytes]:
