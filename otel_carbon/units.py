@@ -11,6 +11,7 @@ __all__ = [
     "kilograms_from_milligrams",
     "kwh_from_wh",
     "liters_from_milliliters",
+    "nanoseconds_from_seconds",
     "seconds_from_nanoseconds",
     "tokens_in_millions",
     "wh_from_kwh",
@@ -64,3 +65,8 @@ def tokens_in_millions(tokens: int) -> float:
 def seconds_from_nanoseconds(duration_ns: int) -> float:
     """Return a duration in s."""
     return duration_ns / NANOSECONDS_PER_SECOND
+
+
+def nanoseconds_from_seconds(duration_s: float) -> int:
+    """Return a duration in whole nanoseconds."""
+    return round(duration_s * NANOSECONDS_PER_SECOND)

@@ -376,8 +376,78 @@ def test_the_host_tells_who_serves_a_model_behind_the_openai_client(address: str
     assert (reading.server_address, reading.provider) == (host, provider)
 
 
-def test_the_host_does_not_overrule_a_provider_that_is_named() -> None:
-    assert call({**CHAT, "gen_ai.provider.name": "anthropic", "server.address": "api.groq.com"}).provider == "anthropic"
+@pytest.mark.parametrize(
+    ("named", "address", "provider"),
+    [
+        ("anthropic", "bedrock-runtime.eu-west-3.amazonaws.com", "aws.bedrock"),
+        ("anthropic", "europe-west1-aiplatform.googleapis.com", "gcp.vertex_ai"),
+        ("azure.ai.openai", "my-resource.services.ai.azure.com", "azure.ai.openai"),
+        ("aws.bedrock", "api.groq.com", "aws.bedrock"),
+        ("groq", "api.openai.com", "groq"),
+    ],
+)
+def test_the_host_overrules_the_client_library_and_nobody_else(named: str, address: str, provider: str) -> None:
+    assert call({**CHAT, "gen_ai.provider.name": named, "server.address": address}).provider == provider
+
+
+@pytest.mark.parametrize(
+    ("scope", "address", "host"),
+    [
+        ("@openlit/instrumentation-vllm", "api.openai.com", None),
+        ("openlit.instrumentation.litellm", "bedrock-runtime.amazonaws.com", None),
+        ("openlit.instrumentation.bedrock", "aws.amazon.com", None),
+        ("openlit.instrumentation.openai", "api.groq.com", "api.groq.com"),
+        ("opentelemetry.instrumentation.openai_agents", "api.openai.com", None),
+    ],
+)
+def test_a_host_that_an_emitter_writes_whatever_was_called_says_nothing(
+    scope: str, address: str, host: str | None
+) -> None:
+    assert call({**CHAT, "server.address": address}, scope_name=scope).server_address == host
+
+
+@pytest.mark.parametrize(
+    ("named", "requested", "provider", "model"),
+    [
+        ("gateway", "openai/gpt-4o-mini", "openai", "gpt-4o-mini"),
+        ("litellm", "bedrock/converse/eu.anthropic.claude", "aws.bedrock", "bedrock/converse/eu.anthropic.claude"),
+        ("litellm", "gpt-4o", None, "gpt-4o"),
+        ("litellm", "meta-llama/Llama-3.1-8B", None, "meta-llama/Llama-3.1-8B"),
+        ("openrouter", "openai/gpt-4o-mini", "openrouter", "openai/gpt-4o-mini"),
+    ],
+)
+def test_the_route_in_front_of_a_model_tells_where_only_a_gateway_is_named(
+    named: str, requested: str, provider: str | None, model: str
+) -> None:
+    span = {**CHAT, "gen_ai.provider.name": named, "gen_ai.request.model": requested}
+    reading = call({key: value for key, value in span.items() if key != "gen_ai.response.model"})
+
+    assert (reading.provider, reading.request_model) == (provider, model)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("openai.chat", "openai"),
+        ("openai.responses", "openai"),
+        ("anthropic.messages", "anthropic"),
+        ("azure.responses", "azure.ai.openai"),
+        ("azure.embeddings", "azure.ai.openai"),
+        ("google.generative-ai", "gcp.gemini"),
+        ("google.vertex.chat", "gcp.vertex_ai"),
+        ("vertex.anthropic.messages", "gcp.vertex_ai"),
+        ("amazon-bedrock", "aws.bedrock"),
+        ("mistral.chat", "mistral_ai"),
+        ("groq.chat", "groq"),
+        ("xai.chat", "x_ai"),
+        ("togetherai.chat", "together"),
+        ("perplexity", "perplexity"),
+        ("my-gateway.chat", "my-gateway"),
+        ("azure.ai.inference", "azure.ai.inference"),
+    ],
+)
+def test_the_api_that_the_ai_sdk_hangs_on_a_provider_is_cut_off(written: str, read: str) -> None:
+    assert call({**CHAT, "gen_ai.provider.name": written}).provider == read
 
 
 def test_a_region_on_the_span_is_that_of_the_call_and_one_on_the_resource_that_of_the_caller() -> None:
@@ -433,7 +503,8 @@ def test_the_keys_are_named_so_that_a_decoder_can_skip_the_others() -> None:
     assert READER.markers <= READER.keys
     assert set(CHAT) - {"server.port"} <= READER.keys
     assert {"error.type", "otel_carbon.status", "otel_carbon.tenant", "service.name"} <= READER.keys
-    assert not any("message" in key or "content" in key for key in READER.keys)
+    content = {key for key in READER.keys if "message" in key or "content" in key}
+    assert content == {"llm.input_messages.0.message.role", "mlflow.message.format"}
 
 
 def test_the_keys_of_the_attribution_rules_are_among_them() -> None:

@@ -45,7 +45,7 @@ cache_in_input = true
 [[accounting]]
 scopes = ["acme.*"]
 cache_in_input = false
-reasoning_in_output = false
+reasoning = "outside"
 """
 
 SPAN = {

@@ -110,3 +110,7 @@ class Call:
     """How many of the output tokens are of images or audio. None where nobody says."""
     media_outside_input: bool = False
     """Whether the request held images or audio that no token count of its includes."""
+    guessed: bool = False
+    """Whether the token counts are the emitter's own guess rather than what the provider counted."""
+    continues: bool = False
+    """Whether the span reports what a stream used whose request has a span of its own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -10,21 +10,22 @@ from typing import Any
 from otel_carbon.model import Attribution, Call, Usage
 from otel_carbon.semconv.gen_ai import CLOUD_REGION, ERROR_TYPE
 from otel_carbon.spans.attribution import AttributionRules, attribution
-from otel_carbon.spans.compiled import CompiledDialect, CompiledTable
+from otel_carbon.spans.compiled import CompiledDialect, CompiledScope, CompiledTable
 from otel_carbon.spans.counting import Counting
+from otel_carbon.spans.emitter import Get
 from otel_carbon.spans.marks import MARK_KEYS
 from otel_carbon.spans.media import MADE_BY_ITEM, with_media
+from otel_carbon.spans.rules import StreamLog
+from otel_carbon.spans.structured import StructuredAttributes
 from otel_carbon.spans.table import DialectTable
-from otel_carbon.spans.usage import disjoint_usage
+from otel_carbon.spans.usage import disjoint_usage, settled_output
 from otel_carbon.spans.values import MAX_TEXT, MAX_TOKENS, count, text
-from otel_carbon.units import seconds_from_nanoseconds
+from otel_carbon.units import nanoseconds_from_seconds, seconds_from_nanoseconds
 
 __all__ = ["Parent", "SpanReader", "latency_s"]
 
-_Get = Callable[[str], Any]
-
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_IRRELEVANT: tuple[bool | None, bool] = (True, True)
+_LONGEST_STREAM_S = 86_400
 _REMOTE_KINDS = (0, 3)  # SPAN_KIND_UNSPECIFIED, SPAN_KIND_CLIENT of opentelemetry/proto/trace/v1/trace.proto
 
 
@@ -50,7 +51,7 @@ class SpanReader:
         self.key_prefixes: tuple[str, ...] = ()
         """Prefixes of further such keys; no dialect needs one."""
 
-        self._deciding = (self._table.keys | {ERROR_TYPE}) - self._table.count_keys - self._table.id_keys
+        self._deciding = self._table.deciding_keys | {ERROR_TYPE}
 
     @classmethod
     def bundled(cls, attribution: AttributionRules | None = None) -> SpanReader:
@@ -70,12 +71,21 @@ class SpanReader:
         return tuple(key for key in attributes if key in self._deciding)
 
     def counting(self, attributes: Mapping[str, Any], scope_name: str, call: Call) -> Counting | None:
-        """Return how to read the counts of spans that have these keys and make such a call."""
-        dialect = self._table.dialect(scope_name, attributes)
-        if dialect is None:
+        """Return how to read the counts of spans that have these keys and make such a call.
+
+        None where more than plain counts decides: what lies inside an attribute, a total, a guess.
+        """
+        scope = self._table.scope(scope_name)
+        dialect = scope.dialect(attributes)
+        if dialect is None or dialect.nested or dialect.uncached_input_tokens:
             return None
-        contained = self._table.accounting(scope_name, call.provider, call.model or call.request_model, attributes)
-        return Counting(dialect, contained, attributes)
+        if scope.total_tells or scope.habits.guesses:
+            return None
+        model = call.model or call.request_model
+        cache_inside, where = self._table.accounting(scope_name, dialect.name, call.provider, model, attributes.get)
+        if where not in {"inside", "outside"}:
+            return None
+        return Counting(dialect, (cache_inside, where == "inside"), attributes)
 
     def read(
         self,
@@ -98,23 +108,32 @@ class SpanReader:
             return None
         if not isinstance(attributes, dict):
             attributes = dict(attributes)  # the SDK's own mapping takes a lock for every look
-        dialect = self._table.dialect(scope_name, attributes)
+        scope = self._table.scope(scope_name)
+        dialect = scope.dialect(attributes)
         if dialect is None:
             return None
-        operation = dialect.operation(attributes)
-        get = attributes.get
+        get: Get = StructuredAttributes(attributes, dialect.nested).get if dialect.nested else attributes.get
+        operation = dialect.operation(get)
         if operation in dialect.parents:
             return Parent(operation)
         model = _first_text(get, dialect.response_model)
         request_model = _first_text(get, dialect.request_model)
-        address, provider = self._who(attributes, dialect)
-        usage, alternative = self._usage(attributes, dialect, scope_name, provider, model or request_model)
+        address, provider, poses = self._who(get, dialect, scope)
+        if poses and provider is None:
+            provider, model, request_model = self._route(get, dialect, model, request_model)
+        usage, alternative = self._usage(get, dialect, scope, scope_name, provider, model or request_model)
         recorded = dialect.calls.get(operation) if operation else dialect.without_operation
         if not recorded:
             # Nobody has said what this operation is. It counts when it looks like a request to a model.
             if usage is None or (model or request_model) is None or kind not in _REMOTE_KINDS:
                 return Parent(operation or "no operation")
             recorded = operation or "chat"
+        habits = scope.habits
+        if habits.wraps and habits.is_wrapper(recorded, get):
+            return Parent(f"{recorded} around a call")
+        continues = dialect.stream_log is not None and get(dialect.stream_log.key) == dialect.stream_log.value
+        if continues:
+            started_unix_nano = _stream_start(get, dialect.stream_log, started_unix_nano)
         tier = _first_text(get, dialect.service_tier)
         failed = failed or attributes.get(ERROR_TYPE) is not None
         read = Call(
@@ -132,37 +151,60 @@ class SpanReader:
             started_unix_nano or None,
             _first_text(get, dialect.response_id),
             None if tier is None else tier.lower(),
+            guessed=habits.guesses and usage is not None and habits.is_guess(recorded, provider, get),
+            continues=continues,
         )
-        if recorded in MADE_BY_ITEM or not attributes.keys().isdisjoint(dialect.media.seen):
-            return with_media(read, get, dialect.media)
-        return read
+        has_media = recorded in MADE_BY_ITEM or not attributes.keys().isdisjoint(dialect.media.seen)
+        return with_media(read, get, dialect.media) if has_media else read
 
-    def _who(self, attributes: Mapping[str, Any], dialect: CompiledDialect) -> tuple[str | None, str | None]:
-        """Return the host that was called and the provider that serves the model there."""
-        provider = None
+    def _who(self, get: Get, dialect: CompiledDialect, scope: CompiledScope) -> tuple[str | None, str | None, bool]:
+        """Return the host that was called, the provider that serves the model there, and whether a framework poses.
+
+        The host is believed first, where the emitter does not make it up; then what is named as the provider.
+        """
+        provider, poses = None, False
         for key in dialect.provider:
-            name = attributes.get(key)
+            name = get(key)
             if name is not None:
                 provider = self._table.provider_named(name[:MAX_TEXT]) if isinstance(name, str) else None
                 if provider is not None:
                     break
+                poses = True
         for key in dialect.server_address:
-            named = attributes.get(key)
+            named = get(key)
             if isinstance(named, str):
                 address, owner = self._table.address(named[:MAX_TEXT])
                 if address is not None:
-                    return address, provider if owner is None else self._table.refined(provider, owner)
-        return None, provider
+                    if scope.habits.is_hard_coded(address):
+                        break
+                    return address, provider if owner is None else self._table.refined(provider, owner), poses
+        return None, provider, poses
 
-    def _usage(
+    def _route(
+        self, get: Get, dialect: CompiledDialect, model: str | None, request_model: str | None
+    ) -> tuple[str | None, str | None, str | None]:
+        """Return who a gateway or a framework routes the call to, and the names without the route in front."""
+        provider = None
+        for name in (_first_text(get, dialect.routed_model), request_model, model):
+            if name is not None and provider is None:
+                provider = self._table.routed(name)[0]
+        if provider is None:
+            return None, model, request_model
+        return (
+            provider,
+            None if model is None else self._table.routed(model)[1],
+            None if request_model is None else self._table.routed(request_model)[1],
+        )
+
+    def _usage(  # noqa: PLR0917 - keywords would cost a tenth of reading a span
         self,
-        attributes: Mapping[str, Any],
+        get: Get,
         dialect: CompiledDialect,
+        scope: CompiledScope,
         scope_name: str,
         provider: str | None,
         model: str | None,
     ) -> tuple[Usage | None, Usage | None]:
-        get = attributes.get
         input_count = _first_count(get, dialect.input_tokens)
         output_count = _first_count(get, dialect.output_tokens)
         if input_count is None and output_count is None:
@@ -170,14 +212,23 @@ class SpanReader:
         cache_read = _first_count(get, dialect.cache_read_tokens) or 0
         cache_write = _first_count(get, dialect.cache_write_tokens) or 0
         reasoning = _first_count(get, dialect.reasoning_tokens) or 0
-        if cache_read or cache_write or reasoning:
-            inside = self._table.accounting(scope_name, provider, model, attributes)
-        else:
-            inside = _IRRELEVANT
-        return disjoint_usage(input_count, output_count, cache_read, cache_write, reasoning, *inside)
+        if not (cache_read or cache_write or reasoning or scope.total_tells):
+            return disjoint_usage(input_count, output_count, 0, 0, 0, True, True)
+        cache_inside, where = self._table.accounting(scope_name, dialect.name, provider, model, get)
+        if dialect.uncached_input_tokens:
+            uncached = _first_count(get, dialect.uncached_input_tokens)
+            if uncached is not None:
+                # What neither count explains was written to the cache: some emitters leave that kind out.
+                cache_write += max((input_count or 0) - uncached - cache_read - cache_write, 0)
+                input_count, cache_inside = uncached, False
+        if where == "inside":
+            return disjoint_usage(input_count, output_count, cache_read, cache_write, reasoning, cache_inside, True)
+        total = _first_count(get, dialect.total_tokens)
+        output_count, reasoning, inside = settled_output(where, input_count, output_count, reasoning, total)
+        return disjoint_usage(input_count, output_count, cache_read, cache_write, reasoning, cache_inside, inside)
 
 
-def _first_text(get: _Get, keys: tuple[str, ...]) -> str | None:
+def _first_text(get: Get, keys: tuple[str, ...]) -> str | None:
     for key in keys:
         value = get(key)
         if value is not None:
@@ -187,7 +238,7 @@ def _first_text(get: _Get, keys: tuple[str, ...]) -> str | None:
     return None
 
 
-def _first_count(get: _Get, keys: tuple[str, ...]) -> int | None:
+def _first_count(get: Get, keys: tuple[str, ...]) -> int | None:
     for key in keys:
         value = get(key)
         if value is None:
@@ -198,6 +249,14 @@ def _first_count(get: _Get, keys: tuple[str, ...]) -> int | None:
         if found is not None:
             return found
     return None
+
+
+def _stream_start(get: Get, log: StreamLog | None, ended_unix_nano: int) -> int:
+    """Return when a stream began, given when it ended and the span that says how long it took."""
+    duration_s = None if log is None else get(log.duration_s)
+    if not isinstance(duration_s, int | float) or not 0 < duration_s < _LONGEST_STREAM_S:
+        return ended_unix_nano
+    return max(ended_unix_nano - nanoseconds_from_seconds(duration_s), 0)
 
 
 def latency_s(started_unix_nano: int, ended_unix_nano: int) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from otel_carbon.model import Usage
 
-__all__ = ["Tokens", "disjoint_tokens", "disjoint_usage"]
+__all__ = ["Tokens", "disjoint_tokens", "disjoint_usage", "settled_output"]
 
 Tokens = tuple[int, int, int, int, int]
 """Counts of the kinds that do not overlap, in the order of the fields of `Usage`."""
@@ -55,3 +55,19 @@ def disjoint_tokens(  # noqa: PLR0917 - keywords would cost a tenth of reading a
         return outside, None
     inside = (given - cached, cache_read, cache_write, visible, reasoning)
     return inside, None if cache_in_input else outside
+
+
+def settled_output(
+    where: str, input_count: int | None, output_count: int | None, reasoning: int, total: int | None
+) -> tuple[int | None, int, bool]:
+    """Return output count, reasoning tokens and whether the one contains the other, by where an emitter puts them.
+
+    `rest_of_total`: the total of all tokens contains what neither the input nor the output count does.
+    `added_twice`: the emitter added the reasoning tokens to an output count that contained them.
+    """
+    if where == "rest_of_total" and not reasoning:
+        rest = 0 if total is None else total - (input_count or 0) - (output_count or 0)
+        return output_count, max(rest, 0), False
+    if where == "added_twice" and output_count is not None and output_count >= 2 * reasoning:
+        return output_count - reasoning, reasoning, True
+    return output_count, reasoning, where in {"inside", "added_twice"}
