@@ -72,11 +72,21 @@ def test_a_span_is_known_by_its_name_where_it_starts_without_attributes() -> Non
 
     decisions = {
         name: sampler.should_sample(None, 1, name).decision
-        for name in ("chat gpt-4o", "embeddings text-embedding-3-small", "chat", "chatty", "GET /")
+        for name in (
+            "chat gpt-4o",
+            "embeddings text-embedding-3-small",
+            "litellm_request",
+            "openai.response",
+            "chat",
+            "chatty",
+            "GET /",
+        )
     }
     assert decisions == {
         "chat gpt-4o": Decision.RECORD_ONLY,
         "embeddings text-embedding-3-small": Decision.RECORD_ONLY,
+        "litellm_request": Decision.RECORD_ONLY,
+        "openai.response": Decision.RECORD_ONLY,
         "chat": Decision.DROP,
         "chatty": Decision.DROP,
         "GET /": Decision.DROP,

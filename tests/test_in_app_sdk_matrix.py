@@ -99,6 +99,10 @@ def test_it_can_be_switched_off(python: Path, tmp_path: Path, switch: dict[str, 
     assert not any(key.startswith("otel_carbon.") for attributes in spans.values() for key in attributes)
 
 
+def test_a_switched_off_sdk_stays_off(python: Path, tmp_path: Path) -> None:
+    assert _console(python, tmp_path, OTEL_SDK_DISABLED="true", OTEL_CARBON_LEDGER=str(tmp_path / "ledger.db")) == []
+
+
 @pytest.mark.parametrize("name", ["always_off", "traceidratio", "parentbased_traceidratio", "keep_genai"])
 def test_calls_that_are_sampled_out_are_counted_without_a_line(python: Path, tmp_path: Path, name: str) -> None:
     sampler = {"OTEL_TRACES_SAMPLER": name, "OTEL_TRACES_SAMPLER_ARG": "0"}

@@ -21,6 +21,14 @@ __all__ = ["KeepGenAI", "keep_genai"]
 _SPAN_NAME_PREFIXES = ("chat ", "embeddings ", "generate_content ", "text_completion ")
 """Names of inference spans as the GenAI convention writes them: `{operation} {model}`."""
 
+_SPAN_NAMES = frozenset(
+    {
+        *("openai.chat", "openai.completion", "openai.embeddings", "openai.response"),  # OpenLLMetry
+        "litellm_request",
+    }
+)
+"""Names of inference spans that start without any attribute of GenAI."""
+
 
 class KeepGenAI(Sampler):
     """Records GenAI spans that the inner sampler drops, without exporting them.
@@ -29,7 +37,7 @@ class KeepGenAI(Sampler):
     rate. `RECORD_ONLY` hands it to the processors, and the exporting ones leave it out: they look at the sampled flag.
 
     A span is recognised by the attributes it is started with, which the GenAI convention asks instrumentations to
-    give, or by a name of the convention's form.
+    give, by a name of the convention's form, or by the name of a library that gives neither.
     """
 
     def __init__(self, inner: Sampler, *, reader: SpanReader | None = None) -> None:
@@ -62,7 +70,7 @@ class KeepGenAI(Sampler):
         return f"KeepGenAI{{{self._inner.get_description()}}}"
 
     def _is_genai(self, name: str, attributes: Attributes) -> bool:
-        return name.startswith(_SPAN_NAME_PREFIXES) or self._reader.looks_genai(attributes or {})
+        return name.startswith(_SPAN_NAME_PREFIXES) or name in _SPAN_NAMES or self._reader.looks_genai(attributes or {})
 
 
 def keep_genai(argument: str | None = None) -> KeepGenAI:
