@@ -123,6 +123,8 @@ async def _stream(request: web.Request, head: dict[str, Any], usage: dict[str, A
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     words = _ANSWER.split(" ")
+    role = {"role": "assistant", "content": "", "refusal": None}
+    await _send(response, head, [{"index": 0, "delta": role, "finish_reason": None}])
     for number, word in enumerate(words):
         delta = {"content": word if number == 0 else f" {word}"}
         await _send(response, head, [{"index": 0, "delta": delta, "finish_reason": None}])
