@@ -12,7 +12,7 @@ test: $(STAMP)  ## format, lint, types, import contracts, tests
 	VENV=$(VENV) scripts/check
 	$(VENV)/bin/pytest $(PYTEST_ARGS)
 
-e2e: $(STAMP)  ## with a real OpenTelemetry Collector; needs Go to build it
+e2e: $(STAMP)  ## a real Collector (needs Go), the Next.js example (Node.js 20.9) and a browser (chromium)
 	$(VENV)/bin/pytest -m e2e tests/e2e
 
 check: $(STAMP)

@@ -64,7 +64,17 @@ def test_the_sdist_holds_what_a_stranger_needs_to_build_and_test(distributions: 
         names = {name.partition("/")[2] for name in sdist.getnames()}
 
     assert {"pyproject.toml", "README.md", "LICENSE", "NOTICE", "Makefile", "scripts/check"} <= names
-    for folder in ("processors", "exporters", "receivers", "connectors", "semconv", "docs", "tests", "benchmarks"):
+    for folder in (
+        "processors",
+        "exporters",
+        "receivers",
+        "connectors",
+        "semconv",
+        "docs",
+        "tests",
+        "benchmarks",
+        "examples",
+    ):
         assert any(name.startswith(f"{folder}/") for name in names), folder
 
 
