@@ -2,7 +2,8 @@
 
 Fenced blocks are read by their language: `bash` lines run one by one in an empty folder with the package's commands on
 the path; `yaml` blocks load as gateway configs; `python` blocks run as programs of their own. A block whose info string
-says `not-run` and why (```bash not-run: needs the network) is for the few that cannot be run here.
+says `not-run` and why (```bash not-run: needs the network) is for the few that cannot be run here. A `ts` block names
+the file of `examples/` that it is taken from, and those are run by tests/e2e.
 """
 
 from __future__ import annotations
@@ -100,6 +101,25 @@ def test_a_command_in_the_documents_runs(block: Block, tmp_path: Path) -> None:
             line, shell=True, cwd=tmp_path, env=_environment(tmp_path), capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+def _excerpts() -> Iterator[tuple[str, str]]:
+    for path in _documents():
+        for match in _FENCE.finditer(path.read_text(encoding="utf-8")):
+            if match[1] == "ts" and "not-run:" not in match[2]:
+                yield match[2].strip(), match[3]
+
+
+@pytest.mark.parametrize(("example", "text"), list(_excerpts()))
+def test_code_in_the_documents_is_that_of_an_example(example: str, text: str) -> None:
+    assert text in (_ROOT / example).read_text(encoding="utf-8")
+
+
+def test_both_examples_trace_the_openai_sdk_with_the_same_file() -> None:
+    name = "traced-fetch.ts"
+    examples = _ROOT / "examples"
+
+    assert (examples / "node" / name).read_bytes() == (examples / "nextjs" / "lib" / name).read_bytes()
 
 
 def _lines(text: str) -> Iterator[str]:
