@@ -113,3 +113,24 @@ def test_what_is_not_there_is_named(
 ) -> None:
     assert main(["factors", "explain", "--ledger", path, *options]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_source_id_leads_to_its_publication(capsys: pytest.CaptureFixture[str]) -> None:
+    named = _sources(capsys, "uk-carbon-intensity-half-hourly")
+
+    assert list(named) == ["uk-carbon-intensity-half-hourly", "ipcc-ar5-wg3-annex3"]
+    assert named["ipcc-ar5-wg3-annex3"]["url"].endswith("ipcc_wg3_ar5_annex-iii.pdf")
+    assert named["ipcc-ar5-wg3-annex3"]["verification"].startswith("PDF not read; life cycle (coal 820, gas 490")
+    assert list(_sources(capsys, "csv:meter")) == ["csv:meter"]
+    assert main(["factors", "explain", "--source", "electricitymaps-v4-hourly"]) == 0
+    assert "https://api.electricitymaps.com/v4" in capsys.readouterr().out
+
+
+def test_a_source_id_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["factors", "explain", "--source", "uk-carbon-intensity"]) == 2
+    assert "did you mean 'uk-carbon-intensity-half-hourly'" in capsys.readouterr().err
+
+
+def _sources(capsys: pytest.CaptureFixture[str], source_id: str) -> dict[str, dict[str, str]]:
+    assert main(["factors", "explain", "--source", source_id, "--format", "json"]) == 0
+    return {source["id"]: source for source in json.loads(capsys.readouterr().out)}

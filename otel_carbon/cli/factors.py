@@ -109,11 +109,32 @@ def _explain(args: argparse.Namespace, tables: FactorTables) -> None:
     from otel_carbon.cli.factors_text import explain_text
     from otel_carbon.factors.documents import model_document
 
+    if args.source is not None:
+        _explain_source(args, tables)
+        return
     if args.model is None:
         _explain_figure(args, tables)
         return
     document = model_document(args.model, tables)
     print(json.dumps(document, indent=1) if args.format == "json" else explain_text(document))
+
+
+def _explain_source(args: argparse.Namespace, tables: FactorTables) -> None:
+    from dataclasses import asdict
+
+    from otel_carbon.cli.columns import aligned
+    from otel_carbon.errors import ConfigError
+    from otel_carbon.factors.sources import grid_source_ids, source_named
+    from otel_carbon.factors.suggest import did_you_mean
+
+    found = [source_named(tables.sources, source_id) for source_id in grid_source_ids(args.source)]
+    named = [asdict(source) for source in found if source is not None]
+    if not named:
+        raise ConfigError(f"--source: there is no source {args.source!r}; {did_you_mean(args.source, tables.sources)}")
+    if args.format == "json":
+        print(json.dumps(named, indent=1))
+    else:
+        print("\n\n".join(aligned([(key, value) for key, value in source.items() if value]) for source in named))
 
 
 def _explain_figure(args: argparse.Namespace, tables: FactorTables) -> None:
@@ -130,6 +151,7 @@ def _add_what_to_explain(explain: argparse.ArgumentParser) -> None:
     what.add_argument("model", metavar="MODEL", nargs="?", help="a model name, as it arrives")
     what.add_argument("--line", metavar="SEQ", type=int, help="a line of the ledger, by its number")
     what.add_argument("--span", metavar="TRACE_ID/SPAN_ID", help="the line of a span")
+    what.add_argument("--source", metavar="ID", help="a source id, as lines, spans and reports have it")
     what.add_argument("--attributes", metavar="FILE", type=Path, help="attributes of a span, a JSON object")
     explain.add_argument("--ledger", metavar="PATH", help="the ledger of the line (default: the usual one)")
 

@@ -11,12 +11,14 @@ from otel_carbon.errors import FactorError
 from otel_carbon.factors.keys import SOURCE_KEYS
 from otel_carbon.model import Source
 
-__all__ = ["load_sources", "own_sources", "source_named"]
+__all__ = ["grid_source_ids", "load_sources", "own_sources", "source_named"]
 
 _REQUIRED = ("id", "citation", "url", "date", "licence")
 _OWN = "given by the factor set itself"
 _TRACE = "csv:"
 _USER = "user"
+# NESO counts what leaves the stack; the rest of the life cycle is added by fuel.
+_ADDED = {"uk-carbon-intensity-half-hourly": ("ipcc-ar5-wg3-annex3",)}
 
 
 def load_sources(path: Path) -> dict[str, Source]:
@@ -44,6 +46,13 @@ def load_sources(path: Path) -> dict[str, Source]:
             raise FactorError(f"{path.name}, {source.id!r}: a source needs a citation, a url and a licence")
         sources[source.id] = source
     return sources
+
+
+def grid_source_ids(source_id: str | None) -> tuple[str, ...]:
+    """Return the publications that a grid intensity rests on: its own, and what was added to it here."""
+    if not source_id:
+        return ()
+    return (source_id, *_ADDED.get(source_id, ()))
 
 
 def source_named(sources: Mapping[str, Source], source_id: str) -> Source | None:

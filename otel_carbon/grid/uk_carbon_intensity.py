@@ -29,7 +29,8 @@ UPSTREAM_G_PER_KWH: Mapping[str, float] = MappingProxyType(
 """Life cycle less what NESO counts, in g/kWh: medians of IPCC AR5 WG3 (2014), Annex III, table A.III.2.
 
 Gas (combined cycle) 490 - 370, coal 820 - 760, nuclear 12, hydro 24, wind offshore 12, solar utility 48; biomass 230
-less the 120 that NESO itself counts. Imports and `other` get nothing: their fuels are not told.
+less the 120 that NESO itself counts. Imports and `other` get nothing: their fuels are not told. `data/sources.csv` says
+under `ipcc-ar5-wg3-annex3` how far each figure was checked.
 """
 
 _SOURCE_ID = "uk-carbon-intensity-half-hourly"

@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from otel_carbon.ledger.canonical import real_digits
+from otel_carbon.ledger.clock import utc_text_of_nanoseconds
 from otel_carbon.ledger.columns import COLUMNS, MEDIA, QUANTITIES, bounds_of
 from otel_carbon.ledger.text import clean
 from otel_carbon.model import Call, Confidence, Footprint, NotEstimated, Outcome, Sighting, Status, believed_count
@@ -131,6 +132,8 @@ def profile_key(sighting: Sighting, call: Call, why: Why, place: Footprint | Non
         grid.zone,
         grid.intensity_g_per_kwh,
         grid.source,
+        grid.period_start_unix_nano,
+        grid.quality,
         factor.set,
         factor.id,
         factor.match,
@@ -171,7 +174,7 @@ def _who(sighting: Sighting, call: Call, place: Footprint | None) -> tuple[str |
 
 def _where(place: Footprint | None, *, estimated: bool) -> tuple[str | float | None, ...]:
     if place is None:
-        return (None,) * 10
+        return (None,) * 12
     region, grid, factor = place.region, place.grid, place.factor
     # Factor and confidence say how a number came about; a line without a number has neither.
     made = (factor.set, factor.id, factor.match, place.confidence.value, _DATA_TIERS[place.confidence])
@@ -182,8 +185,14 @@ def _where(place: Footprint | None, *, estimated: bool) -> tuple[str | float | N
         clean(grid.zone),
         float(intensity) if intensity is not None and math.isfinite(intensity) else None,
         clean(grid.source),
+        _time_text(grid.period_start_unix_nano),
+        clean(grid.quality),
         *(clean(name) if estimated else None for name in made),
     )
+
+
+def _time_text(unix_nano: int | None) -> str | None:
+    return None if unix_nano is None else utc_text_of_nanoseconds(unix_nano)
 
 
 def _template(*runs: tuple[str | float | None, ...]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from otel_carbon.factors import FactorTables
-from otel_carbon.factors.sources import source_named
+from otel_carbon.factors.sources import grid_source_ids, source_named
 from otel_carbon.model import Source
 from otel_carbon.reports.report import Foundation
 from otel_carbon.reports.sums import Rows, interval_of, is_estimated, sum_of, whole
@@ -39,7 +39,7 @@ def unknown_sets(foundations: Iterable[Foundation], tables: FactorTables) -> tup
 
 def _foundation(key: tuple[str, str, str], rows: Rows, tables: FactorTables) -> Foundation:
     factor_set, factor, grid_source = key
-    ids = [*_source_ids(factor_set, factor, tables), grid_source]
+    ids = [*_source_ids(factor_set, factor, tables), *grid_source_ids(grid_source)]
     return Foundation(
         factor_set=factor_set,
         factor=factor,

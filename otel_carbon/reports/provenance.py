@@ -6,6 +6,7 @@ import math
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from otel_carbon.errors import ConfigError
@@ -26,9 +27,11 @@ from otel_carbon.estimator.working import (
 )
 from otel_carbon.factors import Basis
 from otel_carbon.factors.documents import row_document
+from otel_carbon.factors.sources import grid_source_ids, source_named
 from otel_carbon.model import Call, FactorRef, Footprint, Grid, Interval, Mark, Region, Source, Status, Usage
 from otel_carbon.reports.second_set import items_of_line, usage_of_line
 from otel_carbon.spans import SpanReader, read_mark
+from otel_carbon.units import NANOSECONDS_PER_SECOND
 
 __all__ = ["Provenance", "provenance_document", "provenance_of_attributes", "provenance_of_line"]
 
@@ -81,7 +84,7 @@ def provenance_of_line(connection: sqlite3.Connection, estimator: Estimator, *, 
         factor=FactorRef(line["factor_set"], line["factor_id"], line["factor_match"]),
         confidence=line["confidence"],
         region=Region(line["region"], line["region_source"]),
-        grid=Grid(line["grid_zone"], line["grid_intensity_g_per_kwh"], line["grid_source"]),
+        grid=_grid_of(line),
     )
     return _provenance(f"line {line['seq']}", estimator, call, mark, _LINE_AGREES)
 
@@ -134,14 +137,23 @@ def _provenance(of: str, estimator: Estimator, call: Call, mark: Mark, tolerance
         )
         pairs = ((mark.energy_wh, redone.energy_wh), (mark.co2e_grams, redone.co2e_grams))
         agrees = all(_same(recorded, again, tolerance) for recorded, again in pairs)
-    grid_source = None if mark.grid is None else mark.grid.source
-    ids = (found.row.source_id, found.factor_set.source_id, grid_source, *(step.source_id for step in (*steps, *place)))
+    grid_sources = grid_source_ids(None if mark.grid is None else mark.grid.source)
+    ids = (
+        found.row.source_id,
+        found.factor_set.source_id,
+        *grid_sources,
+        *(step.source_id for step in (*steps, *place)),
+    )
     return Provenance(
         of=of,
         mark=mark,
         row=row_document(found.row),
         steps=steps,
-        sources=tuple(tables.sources[key] for key in dict.fromkeys(ids) if key is not None and key in tables.sources),
+        sources=tuple(
+            source
+            for key in dict.fromkeys(ids)
+            if key is not None and (source := source_named(tables.sources, key)) is not None
+        ),
         redone=redone if isinstance(redone, Footprint) else None,
         agrees=agrees,
     )
@@ -170,6 +182,17 @@ def _figure_steps(estimator: Estimator, call: Call, found: Derivation) -> Iterat
         yield from lca_steps(call, found, lca, model)
     else:
         yield from amount_steps(usage, found, constants)
+
+
+def _grid_of(line: Mapping[str, Any]) -> Grid:
+    start = line["grid_period_start"]
+    return Grid(
+        line["grid_zone"],
+        line["grid_intensity_g_per_kwh"],
+        line["grid_source"],
+        None if start is None else round(datetime.fromisoformat(start).timestamp()) * NANOSECONDS_PER_SECOND,
+        line["grid_quality"],
+    )
 
 
 def _recorded(line: Mapping[str, Any], name: str) -> Interval | None:
