@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,9 +16,10 @@ from otel_carbon.errors import ConfigError, FactorError
 from otel_carbon.estimator import Estimator, EstimatorSettings, settings_from_environment
 from otel_carbon.estimator.api import estimate
 from otel_carbon.factors import FactorTables
-from otel_carbon.model import Call, Footprint, Interval, Mark, Source, Status, Usage
+from otel_carbon.model import Call, Footprint, Interval, ItemKind, Items, Mark, Source, Status, Usage
 from otel_carbon.pipeline.component import Settings
 from otel_carbon.processors.carbon import FACTORY, Config
+from otel_carbon.spans import mark_attributes, read_mark
 
 _SET = """
 schema = 1
@@ -65,7 +68,8 @@ def test_a_set_named_in_the_settings_answers_by_its_id(file: str) -> None:
 
 
 def test_a_call_can_ask_for_a_named_set_beside_the_default(file: str) -> None:
-    estimator = Estimator(FactorTables.bundled(), EstimatorSettings(factor_sets=(file, file)))
+    settings = EstimatorSettings(factor_sets=(file, file), own_sets_first=False)
+    estimator = Estimator(FactorTables.bundled(), settings)
 
     assert _of(estimator.of_set("acme-2026.1")) == _EXPECTED
     assert _of(estimator)[0] == "otel-carbon-2026.11"
@@ -217,3 +221,118 @@ def test_a_source_that_is_not_whole_or_takes_a_known_id_is_refused(file: str, ol
 
     with pytest.raises(FactorError, match=message):
         FactorTables.bundled().with_factor_sets([file])
+
+
+_EXAMPLE = str(Path(__file__).parent.parent / "docs" / "examples" / "measured.toml")
+_NOVEMBER = 1_795_464_000_000_000_000  # 2026-11-23T20:00:00Z
+_OCTOBER = 1_791_000_000_000_000_000  # 2026-10-03
+_LLAMA = Call(
+    provider="my-vllm",
+    model="meta-llama/Llama-3.3-70B-Instruct",
+    usage=Usage(visible_output_tokens=1_000_000),
+    at_unix_nano=_NOVEMBER,
+)
+
+
+def _measured(**settings: Any) -> Estimator:
+    return Estimator(FactorTables.bundled(), EstimatorSettings(factor_sets=(_EXAMPLE,), **settings))
+
+
+def _answer(estimator: Estimator, call: Call) -> tuple[str, str, str]:
+    outcome = estimator.estimate(call)
+    assert isinstance(outcome, Footprint)
+    return outcome.factor.set, outcome.factor.id, outcome.confidence.value
+
+
+_OWN = ("acme-measured-2026.11", "llama-3.3-70b on our nodes", "measured")
+
+
+def test_measured_energy_goes_before_the_selected_set_and_is_labelled() -> None:
+    outcome = _measured().estimate(_LLAMA)
+
+    assert _answer(_measured(), _LLAMA) == _OWN
+    assert isinstance(outcome, Footprint)
+    assert outcome.it_energy_wh == Interval(610.0, 877.5, 1450.0)
+    assert _answer(_measured(factor_set="ecologits-0.11.3"), _LLAMA) == _OWN
+
+
+def test_the_example_counts_audio_by_the_second() -> None:
+    call = Call(provider="vllm", model="whisper-large-v3", items=Items(ItemKind.AUDIO_SECONDS, 60))
+
+    outcome = _measured().estimate(call)
+
+    assert isinstance(outcome, Footprint)
+    assert outcome.it_energy_wh is not None
+    assert outcome.it_energy_wh.central == pytest.approx(0.3, rel=1e-12)
+    assert outcome.confidence.value == "measured"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        replace(_LLAMA, provider="together"),  # somebody else's machines
+        replace(_LLAMA, provider=None),
+        replace(_LLAMA, model="mistral-large-2"),  # no row
+        replace(_LLAMA, at_unix_nano=_OCTOBER),  # before the set holds
+    ],
+)
+def test_what_was_not_measured_keeps_its_estimate(call: Call) -> None:
+    assert _answer(_measured(), call)[0] == "otel-carbon-2026.11"
+
+
+def test_a_set_that_is_asked_for_by_name_is_not_preceded_by_another() -> None:
+    assert _answer(_measured().of_set("otel-carbon-2026.11"), _LLAMA)[0] == "otel-carbon-2026.11"
+    assert _answer(_measured(own_sets_first=False), _LLAMA)[0] == "otel-carbon-2026.11"
+    found = estimate(
+        model=_LLAMA.model or "",
+        provider="my-vllm",
+        output_tokens=9,
+        factor_sets=[_EXAMPLE],
+        factor_set="otel-carbon-2026.11",
+    )
+    assert isinstance(found.outcome, Footprint)
+    assert found.outcome.factor.set == "otel-carbon-2026.11"
+
+
+def test_of_two_versions_the_one_that_holds_at_the_time_of_the_call_answers(tmp_path: Path) -> None:
+    files = []
+    for version, start in (("2026.11", "2026-11-01"), ("2026.12", "2026-12-01")):
+        path = tmp_path / f"{version}.toml"
+        text = Path(_EXAMPLE).read_text(encoding="utf-8").replace("acme-measured-2026.11", f"acme-measured-{version}")
+        text = text.replace('valid_from = "2026-11-01"', f'valid_from = "{start}"')
+        path.write_text(text.replace("acme-node-meters-2026-11", f"meters-{version}"), encoding="utf-8")
+        files.append(str(path))
+    estimator = Estimator(FactorTables.bundled(), EstimatorSettings(factor_sets=tuple(files)))
+
+    december = _NOVEMBER + 14 * 86_400 * 10**9
+
+    assert _answer(estimator, _LLAMA)[0] == "acme-measured-2026.11"
+    assert _answer(estimator, replace(_LLAMA, at_unix_nano=december))[0] == "acme-measured-2026.12"
+    assert _answer(estimator, replace(_LLAMA, at_unix_nano=None))[0] == "acme-measured-2026.12"
+
+
+def test_a_mark_by_measured_energy_is_recomputed_with_its_label() -> None:
+    estimator = _measured()
+    first = estimator.estimate(_LLAMA)
+    mark = read_mark(mark_attributes(first))
+    assert mark is not None
+
+    again = estimator.recompute(_LLAMA, mark)
+
+    assert isinstance(again, Footprint)
+    assert again == first
+
+
+def test_the_same_model_may_have_a_row_for_each_who_serves_it_and_no_two_for_one(tmp_path: Path) -> None:
+    text = Path(_EXAMPLE).read_text(encoding="utf-8")
+    row = text[text.index("[[model]]") : text.index("[[item]]")]
+    path = tmp_path / "two.toml"
+    path.write_text(text + row.replace("on our nodes", "again"), encoding="utf-8")
+
+    with pytest.raises(FactorError, match=r"two\.toml, \[\[model\]\] match: 'llama-3\.3-70b\* of my-vllm' stands"):
+        FactorTables.bundled().read_factor_set(path)
+
+    path.write_text(
+        text + row.replace("on our nodes", "again").replace('"my-vllm", "vllm"', '"other"'), encoding="utf-8"
+    )
+    assert len(FactorTables.bundled().read_factor_set(path).models) == 2

@@ -59,7 +59,8 @@ def ledger_diff_text(args: argparse.Namespace, tables: FactorTables) -> str:
 
 
 def _estimator(tables: FactorTables, set_id: str) -> Estimator:
-    return Estimator(tables, replace(settings_from_environment(os.environ), factor_set=set_id))
+    settings = settings_from_environment(os.environ)
+    return Estimator(tables, replace(settings, factor_set=set_id, own_sets_first=False))
 
 
 def _table(ids: Sequence[str], first: SecondSet, second: SecondSet) -> str:

@@ -117,7 +117,8 @@ def _second(set_id: str) -> Estimator:
     from otel_carbon.estimator import Estimator
     from otel_carbon.estimator.settings import settings_from_environment
 
-    return Estimator(_tables(), replace(settings_from_environment(os.environ), factor_set=set_id))
+    settings = replace(settings_from_environment(os.environ), factor_set=set_id, own_sets_first=False)
+    return Estimator(_tables(), settings)
 
 
 def _tables() -> FactorTables:

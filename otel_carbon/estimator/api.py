@@ -94,7 +94,8 @@ def estimate(
         at: when the call was made; chooses the version of the factor set. A time without a zone is UTC.
         equivalents: what the grams are compared with: epa (US EPA, August 2026) or seed (400 g per mile by car, 1,750 g
             per month of a tree, 8.22 g per phone charge).
-        factor_sets: files with factor sets of your own, selectable by their ids. Each is read once in a process.
+        factor_sets: files with factor sets of your own: their rows for a model go before the default set, and each is
+            selectable by its id. Each is read once in a process.
 
     Raises:
         ConfigError: an argument cannot be used; the message is `name: what is wrong and the fix`.
@@ -188,6 +189,7 @@ def _estimator(
     settings = EstimatorSettings(
         factor_set=factor_set or DEFAULT_FACTOR_SET,
         factor_sets=factor_sets,
+        own_sets_first=factor_set is None,
         zone=zone,
         grid_intensity_g_per_kwh=grid_intensity_g_per_kwh,
         pue_ratio=pue_ratio,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from otel_carbon.errors import ConfigError
@@ -13,7 +13,7 @@ from otel_carbon.estimator.settings import EstimatorSettings
 from otel_carbon.factors import Basis, FactorRow, FactorSet, FactorTables, GridFamily, TokenRates
 from otel_carbon.factors.constants import Constants
 from otel_carbon.factors.location import Hints, locate
-from otel_carbon.factors.match import Match, match_item, match_names
+from otel_carbon.factors.match import Match, match_item, match_names, match_own
 from otel_carbon.factors.names import ModelName, normalise
 from otel_carbon.factors.places import Location
 from otel_carbon.model import Confidence, FactorRef, Interval, ItemKind
@@ -73,16 +73,19 @@ def derive(
     factor_set: FactorSet,
     names: Names,
     hour: Hour | None = None,
+    *,
+    own: Sequence[FactorSet] = (),
 ) -> Derivation | None:
     """Look everything up that the names on a call decide. None: the factor set has no answer for this model.
 
+    `own` are sets of the user whose rows for the model go before `factor_set`.
     `hour` is what a source of hourly grid intensities said; None: there is none, and the yearly figure applies.
 
     Raises:
         FactorError: a table that is needed is damaged.
     """
     alias = _alias(settings.model_aliases, names)
-    match = _match(tables, factor_set, names, alias)
+    match = _match(tables, factor_set, names, alias, own)
     if match is None:
         return None
     # An alias that leads to a guess is worth no more than the guess.
@@ -101,19 +104,24 @@ def derive(
         model=match.model,
         step=match.step,
         factor=FactorRef(used.id, match.row.name, step),
-        confidence=labelled(tables, used, match.confidence, names, match.model),
+        confidence=labelled(tables, settings, used, match, names),
         location=location,
         place=place_for(tables, settings, used, location),
         notes=(*match.notes, *location.notes, *row_notes(used, match.row)),
     )
 
 
-def _match(tables: FactorTables, factor_set: FactorSet, names: Names, alias: str | None) -> Match | None:
+def _match(
+    tables: FactorTables, factor_set: FactorSet, names: Names, alias: str | None, own: Sequence[FactorSet]
+) -> Match | None:
     model, request_model = (names.model, names.request_model) if alias is None else (alias, None)
     providers = provider_keys(tables, names.provider)
+    given = [name for name in (model, request_model) if name]
+    if own and (match := match_own(tables, own, given, providers, names.items)) is not None:
+        return match
     if names.items is None:
         return match_names(tables, factor_set, model, request_model, providers)
-    return match_item(tables, factor_set, names.items, [name for name in (model, request_model) if name], providers)
+    return match_item(tables, factor_set, names.items, given, providers)
 
 
 def provider_keys(tables: FactorTables, provider: str | None) -> tuple[str, ...]:
@@ -160,18 +168,21 @@ def row_notes(factor_set: FactorSet, row: FactorRow) -> tuple[str, ...]:
 
 
 def labelled(
-    tables: FactorTables, factor_set: FactorSet, confidence: Confidence, names: Names, model: ModelName
+    tables: FactorTables, settings: EstimatorSettings, factor_set: FactorSet, match: Match, names: Names
 ) -> Confidence:
     """Return a confidence: what was measured on a bench is only estimated for a hosted service's machines.
 
-    A set that keeps its publisher's labels keeps this one too; `row_notes` says what it means.
+    In a set of the user it stays measured where they serve the model themselves: where the row names who serves it, or
+    nobody is known to serve it for others. A set that keeps its publisher's labels keeps this one too; `row_notes` says
+    what it means.
     """
-    if factor_set.published_labels:
-        return confidence
-    provider = tables.provider_names.get((names.provider or "").strip().lower()) or model.host_provider
-    if confidence is Confidence.MEASURED and provider != _SELF_HOSTED:
-        return Confidence.ESTIMATED
-    return confidence
+    if factor_set.published_labels or match.confidence is not Confidence.MEASURED:
+        return match.confidence
+    provider = tables.provider_names.get((names.provider or "").strip().lower()) or match.model.host_provider
+    own = any(factor_set is each for each in tables.own_sets(settings.factor_sets))
+    if provider == _SELF_HOSTED or (own and (match.row.providers or provider is None)):
+        return match.confidence
+    return Confidence.ESTIMATED
 
 
 def widened(constants: Constants, row: FactorRow, step: str) -> TokenRates:

@@ -26,7 +26,7 @@ from otel_carbon.estimator.place import check_place_settings
 from otel_carbon.estimator.recompute import remembered
 from otel_carbon.estimator.settings import EstimatorSettings
 from otel_carbon.estimator.uncertainty import hull_of_footprints, with_media
-from otel_carbon.estimator.versions import check_usable, valid_from_unix_nano, validity_note
+from otel_carbon.estimator.versions import check_usable, periods
 from otel_carbon.factors import FactorTables
 from otel_carbon.factors.constants import Constants
 from otel_carbon.factors.match import fallback_confidence
@@ -80,7 +80,8 @@ class Estimator:
             set_id: Estimator(tables, replace(settings, factor_set=set_id), hourly) for set_id in fallback_ids if set_id
         }
         check_place_settings(tables, settings)
-        self._starts_unix_nano = [valid_from_unix_nano(version) for version in self._versions]
+        self._own = tables.own_sets(settings.factor_sets) if settings.own_sets_first else ()
+        self._starts_unix_nano, self._periods = periods(self._versions, self._own)
         # Calls of one kind share everything but their token counts.
         self._card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_card)
         self._card_of_hour = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_card_of_hour)
@@ -90,7 +91,7 @@ class Estimator:
         self._item_card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_item_card)
         self._remembered_item_card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_remembered_item_card)
         # Reads the tables that a call needs: a damaged one is found here, not in the middle of a request.
-        self._card(len(self._versions) - 1, "gpt-4o", None, None, "eu-west-1", "api.openai.com")
+        self._card(len(self._periods) - 1, "gpt-4o", None, None, "eu-west-1", "api.openai.com")
 
     def estimate(self, call: Call, factor_set: str | None = None) -> Outcome:
         """Return the footprint of a call, or why it has none; by another factor set than the settings' where named.
@@ -174,22 +175,22 @@ class Estimator:
         return self._item_card(version, names, *reading_of(self.hourly, card.grid_keys, call.at_unix_nano))
 
     def of_set(self, factor_set: str) -> Estimator:
-        """Return an estimator with the same settings by another factor set.
+        """Return an estimator with the same settings by another factor set, and no other of the user's before it.
 
         Raises:
             ConfigError: there is no such factor set.
             FactorError: its file is damaged.
         """
-        return self if factor_set == self.settings.factor_set else self._of_set(factor_set)
+        return self if factor_set == self.settings.factor_set and not self._own else self._of_set(factor_set)
 
     def derive(self, call: Call) -> Derivation | None:
         """Return everything that is looked up for a call, for those who explain it; None: no factor for it."""
-        version = self._versions[max(self._version(call.at_unix_nano), 0)]
-        found = derive(self.tables, self.settings, version, names_of(call))
+        period = self._periods[self._version(call.at_unix_nano)]
+        found = derive(self.tables, self.settings, period.factor_set, names_of(call), own=period.own)
         if found is None or self.hourly is None or not found.location.grid_keys:
             return found
         hour = Hour(*reading_of(self.hourly, found.location.grid_keys, call.at_unix_nano))
-        return derive(self.tables, self.settings, version, names_of(call), hour)
+        return derive(self.tables, self.settings, period.factor_set, names_of(call), hour, own=period.own)
 
     def _apart(self, call: Call, factor_set: str | None) -> Outcome:
         """Return the outcome of a call by another set, or of one with items, which few calls have."""
@@ -200,7 +201,7 @@ class Estimator:
 
     def _instead_of_zero(self, call: Call, zero: Outcome) -> Outcome:
         """Return what the fallback set says of a call whose tokens the factor set has no figure for."""
-        factor_set = self._versions[max(self._version(call.at_unix_nano), 0)]
+        factor_set = self._periods[self._version(call.at_unix_nano)].factor_set
         fallback = self._fallbacks.get(factor_set.fallback_id or "")
         outcome = zero if fallback is None else fallback.estimate(call)
         if outcome is zero or isinstance(outcome, NotEstimated):
@@ -211,25 +212,23 @@ class Estimator:
         return replace(outcome, factor=factor, confidence=confidence, notes=(*outcome.notes, note))
 
     def _version(self, at_unix_nano: int | None) -> int:
-        """Return the place of the version that holds at a time; -1 before the first one."""
-        if at_unix_nano is None:
-            return len(self._versions) - 1
-        return bisect_right(self._starts_unix_nano, at_unix_nano) - 1
+        """Return the place of the period that a time is in; without a time the last one."""
+        return -1 if at_unix_nano is None else bisect_right(self._starts_unix_nano, at_unix_nano)
 
     def _new_card(self, version: int, *names: str | None) -> Card | None:
         """Return the card of a kind of call; None where nothing is known of the model and that is not allowed."""
-        factor_set = self._versions[max(version, 0)]
-        derivation = derive(self.tables, self.settings, factor_set, Names(*names))
+        period = self._periods[version]
+        derivation = derive(self.tables, self.settings, period.factor_set, Names(*names), own=period.own)
         if derivation is None or (derivation.step in _UNKNOWN_STEPS and not self.settings.fallback):
             return None
-        return self._card_of(derivation, (validity_note(factor_set),) if version < 0 else ())
+        return self._card_of(derivation, period.notes)
 
     def _new_card_of_hour(self, reading: GridReading | None, covers: bool, version: int, *names: str | None) -> Card:
         """Return the card of a kind of call that has one, with the grid as it was in an hour."""
-        factor_set = self._versions[max(version, 0)]
-        derivation = derive(self.tables, self.settings, factor_set, Names(*names), Hour(reading, covers))
+        period, hour = self._periods[version], Hour(reading, covers)
+        derivation = derive(self.tables, self.settings, period.factor_set, Names(*names), hour, own=period.own)
         assert derivation is not None
-        return self._card_of(derivation, (validity_note(factor_set),) if version < 0 else ())
+        return self._card_of(derivation, period.notes)
 
     def _new_remembered_card(
         self, names: Names, factor: FactorRef, region: Region | None, grid: Grid | None
@@ -240,12 +239,12 @@ class Estimator:
     def _new_item_card(
         self, version: int, names: Names, reading: GridReading | None = None, covers: bool | None = None
     ) -> ItemCard | None:
-        factor_set = self._versions[max(version, 0)]
+        period = self._periods[version]
         hour = None if covers is None else Hour(reading, covers)
-        found = derive(self.tables, self.settings, factor_set, names, hour)
+        found = derive(self.tables, self.settings, period.factor_set, names, hour, own=period.own)
         if found is None or (found.step in _UNKNOWN_STEPS and not self.settings.fallback):
             return None
-        return item_card_of(found, self.tables.constants, (validity_note(factor_set),) if version < 0 else ())
+        return item_card_of(found, self.tables.constants, period.notes)
 
     def _new_remembered_item_card(
         self, names: Names, factor: FactorRef, region: Region | None, grid: Grid | None
@@ -257,7 +256,8 @@ class Estimator:
         return card_of(derivation, self.tables.constants, notes, water=self.settings.water)
 
     def _new_of_set(self, factor_set: str) -> Estimator:
-        return Estimator(self.tables, replace(self.settings, factor_set=factor_set), self.hourly)
+        settings = replace(self.settings, factor_set=factor_set, own_sets_first=False)
+        return Estimator(self.tables, settings, self.hourly)
 
 
 def _footprint(card: Card, usage: Usage, call: Call, constants: Constants) -> Outcome:

@@ -11,7 +11,7 @@ from otel_carbon.estimator.place import at_zone
 from otel_carbon.estimator.settings import EstimatorSettings
 from otel_carbon.factors import Basis, FactorRow, FactorSet, FactorTables, GridFamily
 from otel_carbon.factors.location import Hints, locate
-from otel_carbon.factors.match import fallback_confidence
+from otel_carbon.factors.match import Match, fallback_confidence
 from otel_carbon.factors.names import ModelName, normalise
 from otel_carbon.factors.places import Location, at_cloud_region, cloud_region, find_zone
 from otel_carbon.model import Confidence, FactorRef, Grid, Interval, Region
@@ -50,7 +50,9 @@ def remembered(
         model=model,
         step=factor.match,
         factor=factor,
-        confidence=labelled(tables, used, _confidence(row, factor.match), names, model),
+        confidence=labelled(
+            tables, settings, used, Match(model, used.id, row, factor.match, _confidence(row, factor.match)), names
+        ),
         location=location,
         place=place_for(tables, settings, used, location),
         notes=(*location.notes, *row_notes(used, row)),

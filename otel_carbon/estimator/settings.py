@@ -41,6 +41,8 @@ class EstimatorSettings:
     """Id of a factor set, or a name without its version (`otel-carbon`): the call's own time then chooses."""
     factor_sets: tuple[str, ...] = ()
     """Files with factor sets of the user, which can then be selected by their ids."""
+    own_sets_first: bool = True
+    """Whether a row that one of these files has for a model goes before the selected set."""
     region: str | None = None
     """Cloud region where inference runs, whatever the call says."""
     zone: str | None = None

@@ -12,7 +12,7 @@ from otel_carbon.factors.rows import Basis, FactorRow, FactorSet
 from otel_carbon.factors.tables import FactorTables
 from otel_carbon.model import Confidence, ItemKind
 
-__all__ = ["Match", "fallback_confidence", "match_item", "match_model", "match_names", "match_row"]
+__all__ = ["Match", "fallback_confidence", "match_item", "match_model", "match_names", "match_own"]
 
 # Best first. A worse step of the answering model is left for a better one of the requested model.
 _STEPS = ("set_model", "pattern", "size_hint", "name_hint", "global_default")
@@ -64,7 +64,7 @@ def match_model(
 
     A parametric set may have rows for dated snapshots; there the raw name is looked up before the normalised one.
     """
-    match = match_row(factor_set, model, raw, providers)
+    match = _match_row(factor_set, model, raw, providers)
     if match is not None:
         return match
     if factor_set.fallback_id is not None:
@@ -82,10 +82,29 @@ def match_model(
     return Match(model, factor_set.id, row, found.step, confidence)
 
 
-def match_row(factor_set: FactorSet, model: ModelName, raw: str = "", providers: tuple[str, ...] = ()) -> Match | None:
-    """Return the row that a set itself has for a model, if it has one."""
-    row = _own_row(factor_set, model.name, raw, providers)
-    return None if row is None else Match(model, factor_set.id, row, "set_model", row.confidence)
+def match_own(
+    tables: FactorTables,
+    own: Sequence[FactorSet],
+    names: Sequence[str],
+    providers: tuple[str, ...] = (),
+    kind: ItemKind | None = None,
+) -> Match | None:
+    """Return the row that the first of these sets has for the model itself, by any of its raw names, best first.
+
+    `kind` asks for the row of one item instead of that of tokens. No class and no fallback answers here.
+    """
+    for factor_set in own:
+        for raw in names:
+            model = normalise(raw, tables.name_rules)
+            if kind is None:
+                match = _match_row(factor_set, model, raw, providers)
+            else:
+                rows = [row for row in factor_set.items if row.item is not None and row.item.kind is kind]
+                row = best_match(rows, model.name, providers)
+                match = None if row is None else Match(model, factor_set.id, row, "set_model", row.confidence)
+            if match is not None:
+                return match
+    return None
 
 
 def match_item(
@@ -126,6 +145,12 @@ def _fallen_back(factor_set: FactorSet, default: FactorSet, match: Match | None)
     note = f"{factor_set.id} has no row for this model: {default.id} answered"
     confidence = fallback_confidence(match.confidence)
     return Match(match.model, default.id, match.row, f"fallback_{match.step}", confidence, (*match.notes, note))
+
+
+def _match_row(factor_set: FactorSet, model: ModelName, raw: str = "", providers: tuple[str, ...] = ()) -> Match | None:
+    """Return the row that a set itself has for a model, if it has one."""
+    row = _own_row(factor_set, model.name, raw, providers)
+    return None if row is None else Match(model, factor_set.id, row, "set_model", row.confidence)
 
 
 def _match_raw(tables: FactorTables, factor_set: FactorSet, raw: str, providers: tuple[str, ...]) -> Match | None:

@@ -82,6 +82,11 @@ class FactorTables:
             extended.add_factor_set(path)
         return extended
 
+    def own_sets(self, paths: Iterable[str | Path]) -> tuple[FactorSet, ...]:
+        """Return the factor sets of the user that stand in these files, in their order."""
+        ids = {path: set_id for set_id, path in self._files.items()}
+        return tuple(self.factor_set(ids[path]) for path in map(Path, dict.fromkeys(paths)) if path in ids)
+
     def load(self, path: Path) -> FactorSet:
         """Read a factor-set file, also one that changes the figures of a shipped set, to look at it.
 

@@ -38,6 +38,8 @@ class Config:
     """Id of a factor set, or a name without its version: the call's own time then chooses."""
     factor_sets: tuple[str, ...] = _DEFAULTS.factor_sets
     """Files with factor sets of your own, which can then be selected by their ids."""
+    own_sets_first: bool = _DEFAULTS.own_sets_first
+    """Whether a row that one of these files has for a model goes before the selected set."""
     region: str | None = _DEFAULTS.region
     """Cloud region where inference runs, whatever the call says."""
     zone: str | None = _DEFAULTS.zone
@@ -70,6 +72,7 @@ class Config:
         return EstimatorSettings(
             factor_set=self.factor_set,
             factor_sets=self.factor_sets,
+            own_sets_first=self.own_sets_first,
             region=self.region,
             zone=self.zone,
             grid=self.grid,

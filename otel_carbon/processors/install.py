@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +48,7 @@ def install(
     metrics: Metrics | None = None,
     meter_provider: MeterProvider | None = None,
     factor_set: str | None = None,
+    factor_sets: Sequence[str | Path] | None = None,
     region: str | None = None,
     zone: str | None = None,
     grid_intensity_g_per_kwh: float | None = None,
@@ -67,6 +68,7 @@ def install(
         metrics: False counts nothing, `histogram` adds the distribution of single calls.
         meter_provider: where the counters go; by default the global one.
         factor_set: id of the factor set; by default the newest.
+        factor_sets: files with factor sets of your own; their rows for a model go before that set.
         region: where inference runs, in the provider's notation, for calls that do not say it themselves.
         zone: the electricity grid zone, for example `SE`.
         grid_intensity_g_per_kwh: carbon intensity of electricity, instead of the table's.
@@ -89,6 +91,7 @@ def install(
         return None
     given = {
         "factor_set": factor_set,
+        "factor_sets": None if factor_sets is None else tuple(map(str, factor_sets)),
         "region": region,
         "zone": zone,
         "grid_intensity_g_per_kwh": grid_intensity_g_per_kwh,
