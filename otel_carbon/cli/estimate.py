@@ -16,6 +16,7 @@ from otel_carbon.errors import ConfigError
 if TYPE_CHECKING:
     from otel_carbon.estimator.api import Estimate
     from otel_carbon.estimator.arguments import Arguments
+    from otel_carbon.estimator.overrides import Override
 
 __all__ = ["EXAMPLE", "HELP", "add_arguments", "run"]
 
@@ -65,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a factor set of your own, to select by its id; may be repeated (also: OTEL_CARBON_FACTOR_SETS)",
     )
+    parser.add_argument(
+        "--overrides",
+        metavar="FILE",
+        help="your own PUE, WUE, g/kWh and energy per model, provider and region (also: OTEL_CARBON_OVERRIDES)",
+    )
     parser.add_argument("--file", metavar="CSV", type=Path, help="estimate every row; columns are named as the options")
     parser.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
     parser.add_argument("--equivalents", choices=["epa", "seed"], default="epa", help="what grams are compared with")
@@ -107,8 +113,9 @@ def _compare(args: argparse.Namespace) -> None:
 
     if args.file is not None:
         raise ConfigError("--compare: takes one call; leave --file away")
+    overrides = _overrides(args)
     with _naming_the_option():
-        comparisons = compare(_arguments(args), _factor_sets(args))
+        comparisons = compare(_arguments(args), _factor_sets(args), overrides)
     if args.format == "json":
         print(json.dumps([comparison_document(comparison) for comparison in comparisons], allow_nan=False))
     else:
@@ -118,8 +125,9 @@ def _compare(args: argparse.Namespace) -> None:
 def _of_options(args: argparse.Namespace) -> Estimate:
     from otel_carbon.estimator.api import estimate_arguments
 
+    overrides = _overrides(args)
     with _naming_the_option():
-        return estimate_arguments(_arguments(args), args.equivalents, _factor_sets(args))
+        return estimate_arguments(_arguments(args), args.equivalents, _factor_sets(args), overrides)
 
 
 def _arguments(args: argparse.Namespace) -> Arguments:
@@ -132,6 +140,13 @@ def _factor_sets(args: argparse.Namespace) -> tuple[str, ...]:
     from otel_carbon.estimator.settings import factor_sets_from_environment
 
     return (*factor_sets_from_environment(os.environ), *args.factor_set_files)
+
+
+def _overrides(args: argparse.Namespace) -> tuple[Override, ...]:
+    from otel_carbon.estimator.overrides_file import read_overrides
+    from otel_carbon.estimator.settings import overrides_from_environment
+
+    return overrides_from_environment(os.environ) if args.overrides is None else read_overrides(args.overrides)
 
 
 @contextmanager
@@ -150,9 +165,10 @@ def _of_file(args: argparse.Namespace) -> Iterator[Estimate]:
     from otel_carbon.estimator.arguments import ARGUMENT_NAMES, read_arguments
 
     defaults = {name: getattr(args, name) for name in ARGUMENT_NAMES}
+    overrides = _overrides(args)
     for line, row in _rows(args.file, with_model=args.model is not None):
         try:
-            yield estimate_arguments(read_arguments(defaults | row), args.equivalents, _factor_sets(args))
+            yield estimate_arguments(read_arguments(defaults | row), args.equivalents, _factor_sets(args), overrides)
         except ConfigError as error:
             name, _, problem = str(error).partition(": ")
             raise ConfigError(f"{args.file}, line {line}, column {name}: {problem}") from error

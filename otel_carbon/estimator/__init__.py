@@ -4,6 +4,7 @@ from otel_carbon.estimator.accounting import AccountingRule, AccountingSettings
 from otel_carbon.estimator.estimator import Estimator
 from otel_carbon.estimator.hourly import IntensitySource
 from otel_carbon.estimator.market import MarketFigure
+from otel_carbon.estimator.overrides import Override
 from otel_carbon.estimator.settings import (
     DEFAULT_FACTOR_SET,
     EstimatorSettings,
@@ -19,6 +20,7 @@ __all__ = [
     "EstimatorSettings",
     "IntensitySource",
     "MarketFigure",
+    "Override",
     "factor_sets_from_environment",
     "settings_from_environment",
 ]

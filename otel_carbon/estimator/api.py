@@ -13,6 +13,7 @@ from otel_carbon.estimator.arguments import Arguments, items_of, read_arguments,
 from otel_carbon.estimator.document import outcome_document
 from otel_carbon.estimator.estimator import Estimator
 from otel_carbon.estimator.explain import Step, explain
+from otel_carbon.estimator.overrides import Override, without_numbers
 from otel_carbon.estimator.sci import Sci, sci_of_call
 from otel_carbon.estimator.settings import DEFAULT_FACTOR_SET, EstimatorSettings
 from otel_carbon.factors import FactorTables
@@ -69,6 +70,7 @@ def estimate(
     at: datetime | str | None = None,
     equivalents: str = "epa",
     factor_sets: Sequence[str | Path] = (),
+    overrides: Sequence[Override] = (),
 ) -> Estimate:
     """Return energy, gCO2e and water of one call with low, central and high, and how they came about.
 
@@ -96,6 +98,7 @@ def estimate(
             per month of a tree, 8.22 g per phone charge).
         factor_sets: files with factor sets of your own: their rows for a model go before the default set, and each is
             selectable by its id. Each is read once in a process.
+        overrides: your own PUE, WUE, grid intensity and energy per model, provider and region.
 
     Raises:
         ConfigError: an argument cannot be used; the message is `name: what is wrong and the fix`.
@@ -126,10 +129,16 @@ def estimate(
         ),
         equivalents,
         tuple(map(str, factor_sets)),
+        tuple(overrides),
     )
 
 
-def estimate_arguments(arguments: Arguments, equivalents: str = "epa", factor_sets: tuple[str, ...] = ()) -> Estimate:
+def estimate_arguments(
+    arguments: Arguments,
+    equivalents: str = "epa",
+    factor_sets: tuple[str, ...] = (),
+    overrides: tuple[Override, ...] = (),
+) -> Estimate:
     """Return the estimate of one call by its arguments; `factor_sets` are files of the user.
 
     Raises:
@@ -138,7 +147,7 @@ def estimate_arguments(arguments: Arguments, equivalents: str = "epa", factor_se
     """
     if equivalents not in EQUIVALENTS:
         raise ConfigError(f"equivalents: must be one of {', '.join(EQUIVALENTS)}, not {equivalents!r}")
-    estimator, call = prepared(arguments, factor_sets)
+    estimator, call = prepared(arguments, factor_sets, overrides)
     outcome = estimator.estimate(call)
     if not isinstance(outcome, Footprint) or outcome.co2e_grams is None:
         return Estimate(call.model or "", outcome, {}, ())
@@ -149,7 +158,9 @@ def estimate_arguments(arguments: Arguments, equivalents: str = "epa", factor_se
     return Estimate(call.model or "", outcome, things, working, cited, sci)
 
 
-def prepared(arguments: Arguments, factor_sets: tuple[str, ...] = ()) -> tuple[Estimator, Call]:
+def prepared(
+    arguments: Arguments, factor_sets: tuple[str, ...] = (), overrides: tuple[Override, ...] = ()
+) -> tuple[Estimator, Call]:
     """Return the estimator and the call that arguments describe; `factor_sets` are files of the user.
 
     Raises:
@@ -158,11 +169,17 @@ def prepared(arguments: Arguments, factor_sets: tuple[str, ...] = ()) -> tuple[E
     """
     if arguments.model is None:
         raise ConfigError("model: is missing; give the name of a model, such as gpt-4o")
-    estimator = _estimator(
-        arguments.factor_set, arguments.zone, arguments.grid_intensity_g_per_kwh, arguments.pue_ratio, factor_sets
-    )
+    # What is said of this very call goes before what is configured for calls like it.
+    said = {"pue": arguments.pue_ratio, "grid_intensity_g_per_kwh": arguments.grid_intensity_g_per_kwh}
+    if arguments.zone is not None:
+        said["grid_intensity_g_per_kwh"] = 0.0
+    overrides = without_numbers(overrides, [name for name, value in said.items() if value is not None])
+    estimator = _estimator(arguments, factor_sets, overrides)
     tables = estimator.tables
-    if arguments.region is not None and not knows_region(tables, arguments.region):
+    own_regions = {(row.region or "").strip().lower() for row in overrides}
+    if arguments.region is not None and not (
+        knows_region(tables, arguments.region) or arguments.region.lower() in own_regions
+    ):
         known = {name for regions in tables.regions.values() for name in regions}
         raise ConfigError(f"region: unknown cloud region {arguments.region!r}; {did_you_mean(arguments.region, known)}")
     call = Call(
@@ -178,13 +195,26 @@ def prepared(arguments: Arguments, factor_sets: tuple[str, ...] = ()) -> tuple[E
     return estimator, call
 
 
+def _estimator(arguments: Arguments, factor_sets: tuple[str, ...], overrides: tuple[Override, ...]) -> Estimator:
+    return _estimator_of(
+        arguments.factor_set,
+        arguments.zone,
+        arguments.grid_intensity_g_per_kwh,
+        arguments.pue_ratio,
+        factor_sets=factor_sets,
+        overrides=overrides,
+    )
+
+
 @lru_cache(maxsize=64)
-def _estimator(
+def _estimator_of(
     factor_set: str | None,
     zone: str | None,
     grid_intensity_g_per_kwh: float | None,
     pue_ratio: float | None,
+    *,
     factor_sets: tuple[str, ...],
+    overrides: tuple[Override, ...],
 ) -> Estimator:
     settings = EstimatorSettings(
         factor_set=factor_set or DEFAULT_FACTOR_SET,
@@ -193,6 +223,7 @@ def _estimator(
         zone=zone,
         grid_intensity_g_per_kwh=grid_intensity_g_per_kwh,
         pue_ratio=pue_ratio,
+        overrides=overrides,
         water=True,
     )
     return Estimator(FactorTables.bundled(), settings)

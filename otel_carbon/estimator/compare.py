@@ -8,6 +8,7 @@ from otel_carbon.estimator.api import prepared
 from otel_carbon.estimator.arguments import Arguments
 from otel_carbon.estimator.document import outcome_document
 from otel_carbon.estimator.estimator import Estimator
+from otel_carbon.estimator.overrides import Override
 from otel_carbon.estimator.sci import Sci, sci_of_call
 from otel_carbon.factors import PART_STATES, Basis, Boundary, FactorSet
 from otel_carbon.model import Call, Footprint, NotEstimated, Outcome
@@ -40,14 +41,16 @@ class Comparison:
     sci: Sci | None
 
 
-def compare(arguments: Arguments, factor_sets: tuple[str, ...] = ()) -> tuple[Comparison, ...]:
+def compare(
+    arguments: Arguments, factor_sets: tuple[str, ...] = (), overrides: tuple[Override, ...] = ()
+) -> tuple[Comparison, ...]:
     """Return the outcome of a call under every factor set, those in files of the user too; the one asked for first.
 
     Raises:
         ConfigError: the model is missing, or a region, zone or factor set is not known.
         FactorError: a file is not a valid factor set.
     """
-    estimator, call = prepared(arguments, factor_sets)
+    estimator, call = prepared(arguments, factor_sets, overrides)
     asked = estimator.settings.factor_set
     ids = [asked, *(set_id for set_id in estimator.tables.set_ids if set_id != asked)]
     reference = estimator.estimate(call)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from otel_carbon.errors import ConfigError
 from otel_carbon.estimator.hourly import Hour, at_hour
+from otel_carbon.estimator.overrides import Chosen
+from otel_carbon.estimator.own_numbers import energy_row, own_numbers, with_own_numbers
 from otel_carbon.estimator.per_wh import Place
 from otel_carbon.estimator.place import place_at, with_user_settings
 from otel_carbon.estimator.settings import EstimatorSettings
@@ -16,14 +18,16 @@ from otel_carbon.factors.location import Hints, locate
 from otel_carbon.factors.match import Match, match_item, match_names, match_own
 from otel_carbon.factors.names import ModelName, normalise
 from otel_carbon.factors.places import Location
-from otel_carbon.model import Confidence, FactorRef, Interval, ItemKind
+from otel_carbon.model import Confidence, FactorRef, Interval, ItemKind, Region
 
 __all__ = [
     "Derivation",
     "Names",
     "derive",
     "find_location",
+    "find_own_location",
     "labelled",
+    "own_numbers_at",
     "place_for",
     "provider_keys",
     "row_notes",
@@ -90,8 +94,12 @@ def derive(
         return None
     # An alias that leads to a guess is worth no more than the guess.
     step = "alias" if alias is not None and match.step not in _GUESSED_STEPS else match.step
+    location, chosen = find_own_location(tables, settings, names, alias)
+    settings = with_own_numbers(settings, chosen)
     used = tables.factor_set(match.set_id)
-    location = find_location(tables, settings, names, alias)
+    if chosen.energy is not None and match.row.item is None:
+        used, row = energy_row(chosen.energy, tables.constants)
+        match, step = Match(match.model, used.id, row, "set_model", row.confidence), "set_model"
     if used.basis is not Basis.PER_TOKEN and match.row.item is None:
         from otel_carbon.estimator.own_place import place_of_set  # noqa: PLC0415 - start-up must be light
 
@@ -107,7 +115,7 @@ def derive(
         confidence=labelled(tables, settings, used, match, names),
         location=location,
         place=place_for(tables, settings, used, location),
-        notes=(*match.notes, *location.notes, *row_notes(used, match.row)),
+        notes=(*match.notes, *location.notes, *chosen.notes, *row_notes(used, match.row)),
     )
 
 
@@ -131,6 +139,26 @@ def provider_keys(tables: FactorTables, provider: str | None) -> tuple[str, ...]
     return tuple(dict.fromkeys(name for name in (written, known) if name))
 
 
+def find_own_location(
+    tables: FactorTables, settings: EstimatorSettings, names: Names, alias: str | None = None
+) -> tuple[Location, Chosen]:
+    """Return where a call ran, with the user's own numbers for such calls in place, and these numbers."""
+    found = find_location(tables, settings, names, alias)
+    chosen = own_numbers_at(tables, settings, names, found.region.name, alias)
+    if chosen.grid_intensity_g_per_kwh is None:
+        return found, chosen
+    location = find_location(tables, with_own_numbers(settings, chosen), names, alias)
+    return replace(location, region=Region(chosen.region or location.region.name, "user")), chosen
+
+
+def own_numbers_at(
+    tables: FactorTables, settings: EstimatorSettings, names: Names, region: str | None, alias: str | None = None
+) -> Chosen:
+    """Return the user's own numbers for a call that ran in a region, or that names another one."""
+    models = tuple(name for name in (names.model, names.request_model, alias) if name)
+    return own_numbers(tables, settings, models, provider_keys(tables, names.provider), (names.region, region))
+
+
 def find_location(
     tables: FactorTables, settings: EstimatorSettings, names: Names, alias: str | None = None
 ) -> Location:
@@ -149,7 +177,7 @@ def find_location(
 
 def place_for(tables: FactorTables, settings: EstimatorSettings, factor_set: FactorSet, location: Location) -> Place:
     """Return grid, PUE and water of a location; a parametric set applies the water of its own mixes."""
-    return place_at(tables, location, settings.pue_ratio, water=settings.water and factor_set.lca is None)
+    return place_at(tables, settings, location, water=settings.water and factor_set.lca is None)
 
 
 def row_notes(factor_set: FactorSet, row: FactorRow) -> tuple[str, ...]:

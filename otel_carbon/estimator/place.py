@@ -64,12 +64,13 @@ def at_zone(tables: FactorTables, location: Location, grid: Grid) -> Location:
     return replace(location, grid=grid, intensity_g_per_kwh=intensity, water_zone=zone, grid_keys=(zone,))
 
 
-def place_at(tables: FactorTables, location: Location, pue_ratio: float | None, *, water: bool) -> Place:
-    """Return grid, PUE and water of a location; a PUE of the user's own has no width."""
+def place_at(tables: FactorTables, settings: EstimatorSettings, location: Location, *, water: bool) -> Place:
+    """Return grid, PUE and water of a location; a PUE or WUE of the user's own has no width."""
+    pue_ratio, wue = settings.pue_ratio, settings.wue_l_per_it_kwh
     return Place(
         intensity_g_per_kwh=location.intensity_g_per_kwh,
         pue_ratio=location.pue_ratio if pue_ratio is None else Interval.exact(pue_ratio),
-        wue_onsite_l_per_it_kwh=location.wue_onsite_l_per_it_kwh,
+        wue_onsite_l_per_it_kwh=location.wue_onsite_l_per_it_kwh if wue is None else Interval.exact(wue),
         wue_offsite_l_per_kwh=_offsite_water_l_per_kwh(tables, location) if water else None,
     )
 

@@ -5,8 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from otel_carbon.estimator.derivation import Derivation, Names, find_location, labelled, place_for, row_notes
+from otel_carbon.estimator.derivation import (
+    Derivation,
+    Names,
+    find_location,
+    labelled,
+    own_numbers_at,
+    place_for,
+    row_notes,
+)
 from otel_carbon.estimator.hourly import YEARLY, on_recorded_grid, without_hour
+from otel_carbon.estimator.own_numbers import energy_row_of_id, with_own_numbers
 from otel_carbon.estimator.place import at_zone
 from otel_carbon.estimator.settings import EstimatorSettings
 from otel_carbon.factors import Basis, FactorRow, FactorSet, FactorTables, GridFamily
@@ -36,11 +45,14 @@ def remembered(
     Raises:
         FactorError: a table that is needed is damaged.
     """
-    found = _row(tables, factor, of_items=names.items is not None)
+    found = _row(tables, settings, factor, of_items=names.items is not None)
     if found is None:
         return None
     used, row = found
     model = _model(tables, names)
+    at = find_location(tables, settings, names).region if region is None else region
+    chosen = own_numbers_at(tables, settings, names, at.name)
+    settings = with_own_numbers(settings, chosen)
     location = _place(tables, settings, names, found, region=region, grid=grid)
     if grid is not None and grid.quality == YEARLY:
         location = without_hour(location)
@@ -55,13 +67,15 @@ def remembered(
         ),
         location=location,
         place=place_for(tables, settings, used, location),
-        notes=(*location.notes, *row_notes(used, row)),
+        notes=(*location.notes, *chosen.notes, *row_notes(used, row)),
     )
 
 
-def _row(tables: FactorTables, factor: FactorRef, *, of_items: bool) -> tuple[FactorSet, FactorRow] | None:
+def _row(
+    tables: FactorTables, settings: EstimatorSettings, factor: FactorRef, *, of_items: bool
+) -> tuple[FactorSet, FactorRow] | None:
     if factor.set not in tables.set_ids:
-        return None
+        return None if of_items else energy_row_of_id(settings, factor.set, tables.constants)
     used = tables.factor_set(factor.set)
     among = used.items if of_items else (*used.models, *used.classes.values())
     rows = [row for row in among if row.name == factor.id]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from otel_carbon.errors import ConfigError
 from otel_carbon.estimator.accounting import AccountingSettings
+from otel_carbon.estimator.overrides import MOST_PUE_RATIO, MOST_WUE_L_PER_KWH, Override, check_overrides
 from otel_carbon.factors import GridFamily
 from otel_carbon.model import MOST_INTENSITY_G_PER_KWH
 
@@ -16,13 +17,11 @@ __all__ = [
     "MOST_PUE_RATIO",
     "EstimatorSettings",
     "factor_sets_from_environment",
+    "overrides_from_environment",
     "settings_from_environment",
 ]
 
 DEFAULT_FACTOR_SET = "otel-carbon-2026.11"
-
-MOST_PUE_RATIO = 10.0
-"""No data centre comes near it; a slip in a unit would spoil every sum in silence."""
 
 
 def _no_aliases() -> dict[str, str]:
@@ -49,6 +48,10 @@ class EstimatorSettings:
     """Grid zone: ISO 3166 alpha-3 code (Ember) or Electricity Maps key."""
     grid_intensity_g_per_kwh: float | None = None
     pue_ratio: float | None = None
+    wue_l_per_it_kwh: float | None = None
+    """Water of cooling, in L per kWh of IT energy."""
+    overrides: tuple[Override, ...] = ()
+    """Numbers of the user for some calls only; they go before all that is found and before the settings above."""
     model_aliases: Mapping[str, str] = field(default_factory=_no_aliases)
     """Raw model name to the name of the model behind it: Azure deployments, Bedrock application profiles."""
     water: bool = False
@@ -66,6 +69,10 @@ class EstimatorSettings:
             raise ConfigError(f"grid_intensity_g_per_kwh must be from 0 to 10000 g/kWh, not {intensity!r}")
         if pue is not None and not 1.0 <= pue <= MOST_PUE_RATIO:
             raise ConfigError(f"pue_ratio must be from 1 to 10 (facility over IT energy), not {pue!r}")
+        wue = self.wue_l_per_it_kwh
+        if wue is not None and not 0.0 <= wue <= MOST_WUE_L_PER_KWH:
+            raise ConfigError(f"wue_l_per_it_kwh must be from 0 to 100 L per kWh of IT energy, not {wue!r}")
+        check_overrides(self.overrides)
         if self.grid not in set(GridFamily):
             raise ConfigError(f"grid must be one of {', '.join(GridFamily)}, not {self.grid!r}")
         for alias, model in self.model_aliases.items():
@@ -88,6 +95,7 @@ def settings_from_environment(environ: Mapping[str, str]) -> EstimatorSettings:
         grid_intensity_g_per_kwh=_intensity(environ.get("OTEL_CARBON_GRID_INTENSITY", "").strip()),
         model_aliases=_aliases(environ.get("OTEL_CARBON_MODEL_ALIASES", "").strip()),
         accounting=_accounting(environ),
+        overrides=overrides_from_environment(environ),
     )
 
 
@@ -95,6 +103,23 @@ def factor_sets_from_environment(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the factor-set files that `OTEL_CARBON_FACTOR_SETS` names, separated by commas."""
     parts = environ.get("OTEL_CARBON_FACTOR_SETS", "").split(",")
     return tuple(path for part in parts if (path := part.strip()))
+
+
+def overrides_from_environment(environ: Mapping[str, str]) -> tuple[Override, ...]:
+    """Return the rows of the TOML file that `OTEL_CARBON_OVERRIDES` names.
+
+    Raises:
+        ConfigError: the file cannot be read, or a row is wrong; the message names the variable, file, row and key.
+    """
+    path = environ.get("OTEL_CARBON_OVERRIDES", "").strip()
+    if not path:
+        return ()
+    from otel_carbon.estimator.overrides_file import read_overrides  # noqa: PLC0415 - few applications need it
+
+    try:
+        return read_overrides(path)
+    except ConfigError as error:
+        raise ConfigError(f"OTEL_CARBON_OVERRIDES: {error}") from error
 
 
 def _accounting(environ: Mapping[str, str]) -> AccountingSettings:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from otel_carbon.errors import ConfigError
-from otel_carbon.estimator import AccountingSettings, Estimator, EstimatorSettings
+from otel_carbon.estimator import AccountingSettings, Estimator, EstimatorSettings, Override
 from otel_carbon.factors import FactorTables
 from otel_carbon.grid import GridIntensityConfig, intensity_source
 from otel_carbon.model import NotEstimated, Status
@@ -52,6 +52,10 @@ class Config:
     """Where intensities by the hour come from; nothing is asked for without a provider."""
     pue_ratio: float | None = _DEFAULTS.pue_ratio
     """Facility energy over IT energy, instead of the provider's."""
+    wue_l_per_it_kwh: float | None = _DEFAULTS.wue_l_per_it_kwh
+    """Water of cooling in L per kWh of IT energy, instead of the provider's."""
+    overrides: tuple[Override, ...] = _DEFAULTS.overrides
+    """Your own numbers for some calls only, by model, provider and region; the most specific row goes first."""
     model_aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     """Model name on the span to the name of the model behind it."""
     water: bool = _DEFAULTS.water
@@ -78,6 +82,8 @@ class Config:
             grid=self.grid,
             grid_intensity_g_per_kwh=self.grid_intensity_g_per_kwh,
             pue_ratio=self.pue_ratio,
+            wue_l_per_it_kwh=self.wue_l_per_it_kwh,
+            overrides=self.overrides,
             model_aliases=self.model_aliases,
             water=self.water,
             fallback=self.fallback,

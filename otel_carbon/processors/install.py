@@ -19,6 +19,7 @@ from otel_carbon.estimator import (
     Estimator,
     EstimatorSettings,
     IntensitySource,
+    Override,
     settings_from_environment,
 )
 from otel_carbon.factors import FactorTables
@@ -53,6 +54,7 @@ def install(
     zone: str | None = None,
     grid_intensity_g_per_kwh: float | None = None,
     pue_ratio: float | None = None,
+    overrides: Sequence[Override] | None = None,
     model_aliases: Mapping[str, str] | None = None,
     keep_genai: bool | None = None,
 ) -> CarbonSpanProcessor | None:
@@ -73,6 +75,7 @@ def install(
         zone: the electricity grid zone, for example `SE`.
         grid_intensity_g_per_kwh: carbon intensity of electricity, instead of the table's.
         pue_ratio: facility energy over IT energy, instead of the table's.
+        overrides: your own numbers for some calls only, by model, provider and region.
         model_aliases: deployment names, and the models they stand for.
         keep_genai: False leaves the provider's sampler as it is, so calls that it drops are not counted. By default
             it is wrapped in `KeepGenAI`: every call is counted, and no more are exported.
@@ -96,6 +99,7 @@ def install(
         "zone": zone,
         "grid_intensity_g_per_kwh": grid_intensity_g_per_kwh,
         "pue_ratio": pue_ratio,
+        "overrides": None if overrides is None else tuple(overrides),
         "model_aliases": model_aliases,
     }
     with _installing:
