@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 from ledger_cases import EIGHT_O_CLOCK
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+import otel_carbon
 from otel_carbon.errors import ConfigError
 from otel_carbon.estimator import Estimator, EstimatorSettings, Override, settings_from_environment
 from otel_carbon.estimator.api import estimate
@@ -305,3 +309,28 @@ def test_one_estimate_takes_them_and_what_is_said_of_the_call_goes_first() -> No
     assert _pue(of(pue=1.6)) == pytest.approx(1.6, rel=1e-12)
     assert of(grid_intensity=200.0).grid.intensity_g_per_kwh == 200.0
     assert of(zone="FR").grid.zone == "FR"
+
+
+def test_an_application_can_give_rows_as_mappings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OTEL_CARBON_OVERRIDES", raising=False)
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    otel_carbon.install(
+        provider, overrides=[{"provider": "my-vllm", "grid_intensity_g_per_kwh": 30}, Override(region="x", pue=1.1)]
+    )
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    attributes = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "my-vllm",
+        "gen_ai.request.model": "mistral-7b",
+        "gen_ai.usage.output_tokens": 345,
+    }
+
+    provider.get_tracer("test").start_span("chat", attributes=attributes).end()
+
+    (span,) = exporter.get_finished_spans()
+    assert span.attributes is not None
+    assert span.attributes["otel_carbon.grid.intensity_g_per_kwh"] == 30.0
+    assert span.attributes["otel_carbon.region.source"] == "user"
+    with pytest.raises(ConfigError, match=r"^overrides\[0\]::pue: must be from 1 to 10"):
+        otel_carbon.install(TracerProvider(), overrides=[{"provider": "v", "pue": 0.1}])

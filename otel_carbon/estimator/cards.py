@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from otel_carbon.estimator.calls import CHEAPER_TIERS, with_note
 from otel_carbon.estimator.card import RateCard, apply_card, rate_card
 from otel_carbon.estimator.derivation import Derivation, widened
 from otel_carbon.estimator.per_wh import per_wh
+from otel_carbon.estimator.uncertainty import hull_of_footprints, with_media
 from otel_carbon.factors import Basis
 from otel_carbon.factors.constants import Constants
-from otel_carbon.model import Footprint, Usage
+from otel_carbon.model import Call, Footprint, NotEstimated, Outcome, Status, Usage
 
 if TYPE_CHECKING:  # the modules of other bases load with the first set that needs them
     from otel_carbon.estimator.amounts import AmountCard
     from otel_carbon.estimator.items import ItemCard
     from otel_carbon.estimator.parametric import LcaCard
 
-__all__ = ["Card", "apply", "card_of", "item_card_of"]
+__all__ = ["Card", "apply", "card_of", "footprint_of", "item_card_of"]
+
+_ABSURD = NotEstimated(Status.NO_USAGE, "the token counts are too large to be real")
 
 Card: TypeAlias = "RateCard | AmountCard | LcaCard"
 """What a call is multiplied with by its tokens."""
@@ -69,6 +74,26 @@ def apply(card: Card, usage: Usage, latency_s: float | None) -> Footprint:
         OverflowError: the token counts are beyond reason.
     """
     return apply_card(card, usage) if isinstance(card, RateCard) else card.footprint(usage, latency_s)
+
+
+def footprint_of(card: Card, usage: Usage, call: Call, constants: Constants) -> Outcome:
+    """Return the footprint of a call by its card: with both readings of its counts, its tier and its media."""
+    alternative, tier = call.usage_alternative, call.service_tier
+    try:
+        if call.media_outside_input:
+            plain = footprint_of(card, usage, replace(call, media_outside_input=False), constants)
+            return with_media(plain, constants.media_over_text_ratio)
+        if tier in CHEAPER_TIERS:
+            plain = footprint_of(card, usage, replace(call, service_tier=None), constants)
+            return with_note(plain, f"ran in the {tier} tier: no discount is made, since no energy figure is published")
+        if alternative is None and type(card) is RateCard:  # nearly every call
+            return apply_card(card, usage)
+        footprint = apply(card, usage, call.latency_s)
+        if alternative is None:
+            return footprint
+        return hull_of_footprints(footprint, apply(card, alternative, call.latency_s))
+    except (OverflowError, ValueError):  # beyond floats; an estimator that raises would hold up the ledger
+        return _ABSURD
 
 
 def _facts(found: Derivation, notes: tuple[str, ...]) -> Footprint:

@@ -8,27 +8,23 @@ from dataclasses import replace
 from functools import lru_cache
 
 from otel_carbon.estimator.calls import (
-    CHEAPER_TIERS,
     cut_short,
     is_zero,
     names_of,
     recurs,
     says_nothing,
-    with_note,
     without_usage,
 )
-from otel_carbon.estimator.card import MOST_WH_PER_1M, RateCard, apply_card
-from otel_carbon.estimator.cards import Card, apply, card_of, item_card_of
+from otel_carbon.estimator.card import MOST_WH_PER_1M, RateCard
+from otel_carbon.estimator.cards import Card, card_of, footprint_of, item_card_of
 from otel_carbon.estimator.derivation import Derivation, Names, derive
 from otel_carbon.estimator.hourly import Hour, IntensitySource, reading_of
 from otel_carbon.estimator.items import ItemCard, item_outcome
 from otel_carbon.estimator.place import check_place_settings
 from otel_carbon.estimator.recompute import remembered
 from otel_carbon.estimator.settings import EstimatorSettings
-from otel_carbon.estimator.uncertainty import hull_of_footprints, with_media
 from otel_carbon.estimator.versions import check_usable, periods
 from otel_carbon.factors import FactorTables
-from otel_carbon.factors.constants import Constants
 from otel_carbon.factors.match import fallback_confidence
 from otel_carbon.factors.names import MAX_NAME_CHARACTERS
 from otel_carbon.model import (
@@ -41,14 +37,12 @@ from otel_carbon.model import (
     Outcome,
     Region,
     Status,
-    Usage,
 )
 
 __all__ = ["Estimator"]
 
 _SETS_AT_MOST = 64
 _CARDS_AT_MOST = 4096  # so that absurd model names cannot grow memory
-_ABSURD = NotEstimated(Status.NO_USAGE, "the token counts are too large to be real")
 _UNKNOWN = NotEstimated(
     Status.UNKNOWN_MODEL, "there is no factor for this model, and falling back to another is switched off"
 )
@@ -119,7 +113,7 @@ class Estimator:
             card = self._card_of_hour(
                 found, covers, version, model, request_model, provider, region, server_address, caller_region
             )
-        outcome = _footprint(card, usage, call, self.tables.constants)
+        outcome = footprint_of(card, usage, call, self.tables.constants)
         if self._fallbacks and says_nothing(outcome):
             return self._instead_of_zero(call, outcome)
         return outcome
@@ -136,8 +130,8 @@ class Estimator:
         card = self._card(version, *names)
         if not isinstance(card, RateCard) or max(card.high_wh_per_1m) > MOST_WH_PER_1M:
             return None
-        ends = starts[version + 1] if version + 1 < len(starts) else sys.maxsize
-        return card, (starts[version] if version >= 0 else 1, ends)
+        ends = starts[version] if version < len(starts) else sys.maxsize
+        return card, (starts[version - 1] if version else 1, ends)
 
     def recompute(self, call: Call, mark: Mark) -> Outcome:
         """Return the footprint that a mark of another stage stands for, in full precision.
@@ -154,7 +148,7 @@ class Estimator:
             return self.estimate(call)
         card = self._remembered_card(names_of(call), mark.factor, mark.region, mark.grid)
         if card is not None:
-            return _footprint(card, usage, call, self.tables.constants)
+            return footprint_of(card, usage, call, self.tables.constants)
         outcome = self.estimate(call)
         if isinstance(outcome, NotEstimated):
             return outcome
@@ -258,22 +252,3 @@ class Estimator:
     def _new_of_set(self, factor_set: str) -> Estimator:
         settings = replace(self.settings, factor_set=factor_set, own_sets_first=False)
         return Estimator(self.tables, settings, self.hourly)
-
-
-def _footprint(card: Card, usage: Usage, call: Call, constants: Constants) -> Outcome:
-    alternative, tier = call.usage_alternative, call.service_tier
-    try:
-        if call.media_outside_input:
-            plain = _footprint(card, usage, replace(call, media_outside_input=False), constants)
-            return with_media(plain, constants.media_over_text_ratio)
-        if tier in CHEAPER_TIERS:
-            plain = _footprint(card, usage, replace(call, service_tier=None), constants)
-            return with_note(plain, f"ran in the {tier} tier: no discount is made, since no energy figure is published")
-        if alternative is None and type(card) is RateCard:  # nearly every call
-            return apply_card(card, usage)
-        footprint = apply(card, usage, call.latency_s)
-        if alternative is None:
-            return footprint
-        return hull_of_footprints(footprint, apply(card, alternative, call.latency_s))
-    except (OverflowError, ValueError):  # beyond floats; an estimator that raises would hold up the ledger
-        return _ABSURD

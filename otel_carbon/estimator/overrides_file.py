@@ -11,7 +11,7 @@ from typing import Any
 from otel_carbon.errors import ConfigError
 from otel_carbon.estimator.overrides import NUMBERS, Override, check_overrides
 
-__all__ = ["read_overrides"]
+__all__ = ["override_of", "read_overrides"]
 
 _WORDS: Mapping[type, str] = {float: "number", str: "text"}
 
@@ -32,7 +32,7 @@ def read_overrides(path: str | Path) -> tuple[Override, ...]:
     rows = document.get("override", [])
     if unknown or not isinstance(rows, list):
         raise ConfigError(f"{path}: {unknown[0] if unknown else 'override'}: only [[override]] rows can stand here")
-    overrides = tuple(_row(f"{path}: override[{index}]", row) for index, row in enumerate(rows))
+    overrides = tuple(override_of(f"{path}: override[{index}]", row) for index, row in enumerate(rows))
     try:
         check_overrides(overrides)
     except ConfigError as error:
@@ -40,9 +40,14 @@ def read_overrides(path: str | Path) -> tuple[Override, ...]:
     return overrides
 
 
-def _row(where: str, raw: Any) -> Override:
+def override_of(where: str, raw: Any) -> Override:
+    """Return the row that a mapping of its keys gives.
+
+    Raises:
+        ConfigError: a key is unknown or a value cannot be used. The message is `where::key: what is wrong`.
+    """
     kinds: Mapping[str, type] = {field.name: _kind_of(field.name) for field in fields(Override)}
-    if not isinstance(raw, dict):
+    if not isinstance(raw, Mapping):
         raise ConfigError(f"{where}: must be a table of keys")
     for key, value in raw.items():
         if key not in kinds:

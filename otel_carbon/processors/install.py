@@ -54,7 +54,7 @@ def install(
     zone: str | None = None,
     grid_intensity_g_per_kwh: float | None = None,
     pue_ratio: float | None = None,
-    overrides: Sequence[Override] | None = None,
+    overrides: Sequence[Override | Mapping[str, Any]] | None = None,
     model_aliases: Mapping[str, str] | None = None,
     keep_genai: bool | None = None,
 ) -> CarbonSpanProcessor | None:
@@ -75,7 +75,8 @@ def install(
         zone: the electricity grid zone, for example `SE`.
         grid_intensity_g_per_kwh: carbon intensity of electricity, instead of the table's.
         pue_ratio: facility energy over IT energy, instead of the table's.
-        overrides: your own numbers for some calls only, by model, provider and region.
+        overrides: your own numbers for some calls only, by model, provider and region; each row an `Override` or a
+            mapping of its keys.
         model_aliases: deployment names, and the models they stand for.
         keep_genai: False leaves the provider's sampler as it is, so calls that it drops are not counted. By default
             it is wrapped in `KeepGenAI`: every call is counted, and no more are exported.
@@ -99,7 +100,7 @@ def install(
         "zone": zone,
         "grid_intensity_g_per_kwh": grid_intensity_g_per_kwh,
         "pue_ratio": pue_ratio,
-        "overrides": None if overrides is None else tuple(overrides),
+        "overrides": None if overrides is None else _overrides(overrides),
         "model_aliases": model_aliases,
     }
     with _installing:
@@ -116,6 +117,14 @@ def install(
             )
             _add(provider, processor)
         return processor
+
+
+def _overrides(rows: Sequence[Override | Mapping[str, Any]]) -> tuple[Override, ...]:
+    from otel_carbon.estimator.overrides_file import override_of  # noqa: PLC0415 - few applications need it
+
+    return tuple(
+        row if isinstance(row, Override) else override_of(f"overrides[{index}]", row) for index, row in enumerate(rows)
+    )
 
 
 def _settings(given: Mapping[str, Any]) -> EstimatorSettings:

@@ -35,10 +35,12 @@ class CarbonOptions:
     """
 
     factor_set: str | None = None
+    factor_sets: list[str] | None = None
     region: str | None = None
     zone: str | None = None
     grid_intensity_g_per_kwh: float | None = None
     pue_ratio: float | None = None
+    overrides: list[dict[str, Any]] | None = None
     model_aliases: dict[str, str] | None = None
     ledger: str | None = None
     metrics: bool | None = None
