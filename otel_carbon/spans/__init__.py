@@ -6,7 +6,7 @@ from otel_carbon.spans.marks import QUANTITIES, mark_attributes, read_mark, six_
 from otel_carbon.spans.reader import Parent, SpanReader, latency_s
 from otel_carbon.spans.sampling import adjusted_count
 from otel_carbon.spans.table import DialectTable
-from otel_carbon.spans.usage import Tokens
+from otel_carbon.spans.usage import Tokens, tokens_of
 
 __all__ = [
     "QUANTITIES",
@@ -21,4 +21,5 @@ __all__ = [
     "mark_attributes",
     "read_mark",
     "six_digits",
+    "tokens_of",
 ]

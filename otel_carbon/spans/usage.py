@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from otel_carbon.model import Usage
 
-__all__ = ["Tokens", "disjoint_tokens", "disjoint_usage", "settled_output"]
+__all__ = ["Tokens", "disjoint_tokens", "disjoint_usage", "settled_output", "tokens_of"]
 
 Tokens = tuple[int, int, int, int, int]
 """Counts of the kinds that do not overlap, in the order of the fields of `Usage`."""
@@ -71,3 +71,9 @@ def settled_output(
     if where == "added_twice" and output_count is not None and output_count >= 2 * reasoning:
         return output_count - reasoning, reasoning, True
     return output_count, reasoning, where in {"inside", "added_twice"}
+
+
+def tokens_of(usage: Usage) -> Tokens:
+    """Return the counts of a usage, in the order of its fields."""
+    read, write = usage.cache_read_tokens, usage.cache_write_tokens
+    return usage.uncached_input_tokens, read, write, usage.visible_output_tokens, usage.reasoning_tokens
