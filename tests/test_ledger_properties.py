@@ -40,15 +40,16 @@ def _calls(draw: st.DrawFn) -> list[Sighting]:
         depth = draw(st.integers(1, 3)) if response_id else 1
         parent = None
         start_s = draw(st.integers(0, 7200))
+        usage, model, failed = draw(_usages), draw(_models), draw(st.booleans())
         for level in range(depth):
             number += 1
             seen.append(
                 sighting(
                     number,
-                    usage=draw(_usages),
-                    model=draw(_models),
+                    usage=usage if failed else draw(st.sampled_from([usage, None])),
+                    model=model,
                     response_id=response_id,
-                    failed=draw(st.booleans()),
+                    failed=failed,
                     parent=parent,
                     start_s=start_s + level * 0.1,
                     duration_s=10 - level,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ledger_cases import USAGE, as_dict, estimator, identity, open_ledger, parent_sighting, rows, sighting
+from ledger_cases import as_dict, estimator, identity, open_ledger, parent_sighting, rows, sighting
 
 from otel_carbon.errors import LedgerError
 from otel_carbon.ledger import Ledger, Recorded
@@ -167,13 +167,13 @@ def test_an_outer_span_that_comes_later_is_a_duplicate(ledger: Ledger) -> None:
 def test_an_inner_span_that_comes_later_replaces_the_outer_one(ledger: Ledger) -> None:
     ledger.record([sighting(1, response_id="r")])
 
-    recorded = ledger.record([sighting(2, response_id="r", parent=1, usage=replace(USAGE, reasoning_tokens=0))])
+    recorded = ledger.record([sighting(2, response_id="r", parent=1)])
 
     assert (recorded.counted, recorded.replaced, recorded.duplicates) == (1, 1, 0)
     assert rows(ledger, "SELECT seq, kind, calls, output_tokens, reverses_seq, reason FROM lines ORDER BY seq") == [
         (1, "call", 1.0, 345, None, None),
-        (2, "reversal", -1.0, -345, 1, "another span of the response r counts"),
-        (3, "call", 1.0, 281, None, None),
+        (2, "reversal", -1.0, -345, 1, f"span {2:016x} of the same call counts"),
+        (3, "call", 1.0, 345, None, None),
     ]
     assert rows(ledger, "SELECT span_id, status, first_status, line_seq FROM observations ORDER BY id") == [
         (f"{1:016x}", "duplicate", "estimated", 1),
@@ -204,8 +204,8 @@ def test_one_response_id_in_two_tenants_is_two_calls(ledger: Ledger) -> None:
     )
 
 
-def test_calls_without_a_response_id_are_never_merged(ledger: Ledger) -> None:
-    assert ledger.record([sighting(1), sighting(2, parent=1)]).counted == 2
+def test_calls_of_one_library_side_by_side_are_never_merged(ledger: Ledger) -> None:
+    assert ledger.record([sighting(1), sighting(2), sighting(3, parent=9), sighting(4, parent=9)]).counted == 4
 
 
 def test_a_replay_after_a_replacement_changes_nothing(ledger: Ledger) -> None:

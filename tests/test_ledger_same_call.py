@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ledger_cases import USAGE, open_ledger, parent_sighting, rows, sighting
 
 from otel_carbon.ledger import Ledger
-from otel_carbon.ledger.statements import INCUMBENTS
+from otel_carbon.ledger.neighbours import BY_RESPONSE, BY_TIME, BY_TWIN
 from otel_carbon.ledger.verify import verify
 from otel_carbon.model import Sighting, Usage
 
@@ -150,21 +150,34 @@ def test_of_thousands_with_one_id_a_duplicate_is_found_by_its_time(ledger: Ledge
     assert rows(ledger, "SELECT SUM(calls) FROM lines") == [(2999.0,)]
 
 
-def test_the_look_up_reads_a_bounded_part_of_an_index(ledger: Ledger) -> None:
-    plan = rows(ledger, f"EXPLAIN QUERY PLAN {INCUMBENTS}", 1, 2, "", "r", 0)
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (BY_RESPONSE, "observations_response (response_key=? AND started_unix_nano<?)"),
+        (BY_TWIN, "observations_twin (twin_key=? AND started_unix_nano<?)"),
+    ],
+)
+def test_a_look_up_reads_a_bounded_part_of_an_index(ledger: Ledger, query: str, index: str) -> None:
+    steps = [step for *_, step in rows(ledger, f"EXPLAIN QUERY PLAN {query}", 1, 2, 3, "")]
 
-    steps = [step for *_, step in plan]
-    assert any("USING INDEX observations_response (response_key=? AND started_unix_nano<?)" in step for step in steps)
+    assert any(f"USING INDEX {index}" in step for step in steps)
     assert not any("TEMP B-TREE" in step for step in steps)
 
 
-@pytest.mark.parametrize(("crowd", "calls"), [(64, 64), (65, 66)])
-def test_an_id_that_too_many_spans_share_at_one_time_tells_nothing(crowd: int, calls: int) -> None:
+def test_a_look_up_by_time_reads_a_bounded_part_of_an_index(ledger: Ledger) -> None:
+    steps = [step for *_, step in rows(ledger, f"EXPLAIN QUERY PLAN {BY_TIME}", "2026", 3, "")]
+
+    assert any("USING INDEX lines_occurred_at (occurred_at<?)" in step for step in steps)
+    assert not any("TEMP B-TREE" in step for step in steps)
+
+
+@pytest.mark.parametrize("crowd", [2, 65])
+def test_of_a_crowd_with_one_id_each_library_has_one_span_of_a_call(crowd: int) -> None:
     around = sighting(1, response_id="r", scope="langchain", duration_s=60)
     others = [sighting(number, response_id="r", scope="openai", start_s=1) for number in range(2, 2 + crowd)]
 
-    assert _counted([around, *others])[0] == calls
-    assert _counted(others, [around])[0] == calls
+    assert _counted([around, *others])[0] == crowd
+    assert _counted(others, [around])[0] == crowd
 
 
 @st.composite

@@ -8,15 +8,15 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
+from otel_carbon.ledger.profiles import adjusted_count_of
 from otel_carbon.ledger.text import clean
-from otel_carbon.model import Call, Footprint, Outcome, Sighting, Status
+from otel_carbon.model import Call, Footprint, Outcome, Sighting, Status, input_tokens
 
 __all__ = [
     "COUNTED",
     "LATEST_UNIX_NANO",
     "PARENT",
     "Candidate",
-    "ResponseKey",
     "SpanKey",
     "candidate",
     "describe",
@@ -31,9 +31,6 @@ PARENT = "parent"
 
 SpanKey = tuple[str, str, str]
 """Tenant ('' for none), trace id, span id."""
-
-ResponseKey = tuple[str, str]
-"""Tenant ('' for none), response id."""
 
 LATEST_UNIX_NANO = 2**63 - 1
 """In the year 2262, and what a database integer holds."""
@@ -50,6 +47,9 @@ class Candidate:
     parent_span_id: str
     response_id: str | None
     scope: str | None
+    service: str | None
+    input_tokens: int | None
+    """Those of all calls that it stands for; None for a span without counts."""
     has_usage: bool
     started_unix_nano: int
     ended_unix_nano: int
@@ -60,6 +60,8 @@ class Candidate:
     place: Footprint | None = None
     """The footprint, or one that only tells model and place."""
     line_seq: int | None = None
+    call_group: int | None = None
+    """What all spans of one call share, where several were seen."""
     notes: tuple[str, ...] | None = None
     """Where this process has put a footprint on the span since it was sighted: the notes that its mark gives."""
 
@@ -107,6 +109,8 @@ def candidate(sighting: Sighting, key: SpanKey, fingerprint: int, occurred_at: s
         clean(sighting.span.parent_span_id) or "",
         clean(call.response_id) or None if call is not None else None,
         clean(sighting.scope),
+        clean(sighting.attribution.service),
+        None if call is None else _input_tokens(call, sighting),
         call is not None and _has_usage(call),
         _storable(sighting.started_unix_nano),
         _storable(sighting.ended_unix_nano),
@@ -114,6 +118,14 @@ def candidate(sighting: Sighting, key: SpanKey, fingerprint: int, occurred_at: s
         occurred_at,
         PARENT,
     )
+
+
+def _input_tokens(call: Call, sighting: Sighting) -> int | None:
+    if call.usage is None:
+        return None if call.items is None else 0
+    count = adjusted_count_of(sighting)
+    given = input_tokens(call.usage)
+    return given if count == 1.0 else round(given * count)
 
 
 def _has_usage(call: Call) -> bool:

@@ -14,16 +14,18 @@ from typing import Any
 from otel_carbon.estimator import Estimator
 from otel_carbon.ledger import statements
 from otel_carbon.ledger.clock import next_time, utc_text, utc_text_of_nanoseconds
-from otel_carbon.ledger.counting import COUNTED, Candidate, ResponseKey, SpanKey, candidate, describe, span_key
+from otel_carbon.ledger.counting import COUNTED, Candidate, SpanKey, candidate, describe, span_key
 from otel_carbon.ledger.dialect import immediate
 from otel_carbon.ledger.insertion import insert_lines
 from otel_carbon.ledger.lines import LineBuilder, reversal_row
 from otel_carbon.ledger.marked import MarkedOutcomes, mark_of
+from otel_carbon.ledger.neighbours import Neighbours
 from otel_carbon.ledger.recorded import Recorded, Reversal
 from otel_carbon.ledger.rollup import hour_of, upsert_hourly_sql, upserts
-from otel_carbon.ledger.same_call import Incumbent, choose
+from otel_carbon.ledger.same_call import Choice, choose
 from otel_carbon.ledger.taken_back import reversal_of_line, reversal_of_span
 from otel_carbon.model import Call, Footprint, Mark, NotEstimated, Outcome, Sighting, Status, Usage
+from otel_carbon.spans.groups import one_library_side_by_side
 
 __all__ = ["Recorder"]
 
@@ -42,6 +44,7 @@ class Recorder:
         self._estimator = estimator
         self._builder = LineBuilder(estimator.settings.accounting)
         self._marked = MarkedOutcomes(estimator)
+        self._neighbours = Neighbours(connection)
 
     def record(
         self,
@@ -64,14 +67,14 @@ class Recorder:
                     fresh.append(span)
                 elif known[key] != fingerprint:
                     conflicts.append((key, sighting, fingerprint))
-            replaced = self._choose(fresh)
-            reversed_rows, rows = self._lines(fresh, replaced, recorded_at, source)
-            self._write(fresh, replaced, [*reversed_rows, *rows], recorded_at)
+            choice = self._choose(fresh)
+            reversed_rows, rows = self._lines(fresh, choice, recorded_at, source)
+            self._write(fresh, choice, [*reversed_rows, *rows], recorded_at)
             self._write_conflicts(conflicts, recorded_at)
             if cursor is not None:
                 connection.execute(statements.MOVE_CURSOR, (*cursor, recorded_at))
         reversals = (*map(reversal_of_line, reversed_rows), *_lost(fresh))
-        return _summary(len(sightings), fresh, len(conflicts), len(replaced), reversals)
+        return _summary(len(sightings), fresh, len(conflicts), len(choice.replaced), reversals)
 
     def _estimate(self, span: Candidate, marked_with: Outcome | None) -> None:
         """Give a span its outcome and status; `marked_with` is what this process has put on it."""
@@ -94,20 +97,15 @@ class Recorder:
         else:
             span.status, span.place = outcome.status.value, self._place(call)
 
-    def _choose(self, fresh: Sequence[Candidate]) -> list[Incumbent]:
-        """Make those of the new spans duplicates that lose to another one; return what loses to a new one."""
-        groups: dict[ResponseKey, list[Candidate]] = {}
-        for span in fresh:
-            if span.response_id is not None:
-                groups.setdefault((span.tenant, span.response_id), []).append(span)
-        known = statements.known_responses(self._connection, groups)
-        replaced: list[Incumbent] = []
-        for response, spans in groups.items():
-            if response in known:
-                replaced += choose(spans, statements.incumbents(self._connection, response, spans))
-            elif len(spans) > 1:
-                choose(spans, ())
-        return replaced
+    def _choose(self, fresh: Sequence[Candidate]) -> Choice:
+        """Make those of the new spans duplicates that lose to another one; return what changes for earlier ones."""
+        calls = [span for span in fresh if span.sighting.call is not None and span.status != Status.DUPLICATE.value]
+        incumbents = self._neighbours.of(calls)
+        if not incumbents and one_library_side_by_side(span.sighting for span in calls):
+            return Choice()
+        parents = {(span.trace_id, span.span_id): span.parent_span_id for span in fresh}
+        parents |= {(each.span.trace_id, each.span.span_id): each.span.parent_span_id for each in incumbents}
+        return choose(calls, incumbents, parents)
 
     def _outcome(self, call: Call, mark: Mark | None) -> Outcome:
         return self._estimator.estimate(call) if mark is None else self._estimator.recompute(call, mark)
@@ -118,16 +116,18 @@ class Recorder:
         return outcome if isinstance(outcome, Footprint) else None
 
     def _lines(
-        self, fresh: Sequence[Candidate], replaced: Sequence[Incumbent], recorded_at: str, source: str
+        self, fresh: Sequence[Candidate], choice: Choice, recorded_at: str, source: str
     ) -> tuple[list[_Row], list[_Row]]:
         """Return the reversals and the new calls of this transaction, numbered without a gap."""
         connection = self._connection
         seq = statements.last_line_seq(connection)
         reversed_rows: list[_Row] = []
-        for incumbent in replaced:
+        for incumbent, winner in choice.replaced:
+            if incumbent.line_seq is None:
+                continue  # a failed attempt has no line
             seq += 1
             original = connection.execute("SELECT * FROM lines WHERE seq = ?", (incumbent.line_seq,)).fetchone()
-            reason = f"another span of the response {incumbent.response_id} counts"
+            reason = f"span {winner.span_id} of the same call counts"
             reversed_rows.append(reversal_row(original, seq, recorded_at, reason))
         rows: list[_Row] = []
         for span in fresh:
@@ -140,23 +140,22 @@ class Recorder:
             rows.append(self._builder.row(head, span.sighting, outcome, span.place, source, notes=span.notes))
         return reversed_rows, rows
 
-    def _write(
-        self, fresh: Sequence[Candidate], replaced: Sequence[Incumbent], rows: Sequence[_Row], recorded_at: str
-    ) -> None:
+    def _write(self, fresh: Sequence[Candidate], choice: Choice, rows: Sequence[_Row], recorded_at: str) -> None:
         connection = self._connection
         spans: Counter[tuple[str, str, str]] = Counter()
         observations: list[tuple[str | int | None, ...]] = []
         for span in fresh:
             observations.append(statements.observation(span, recorded_at))
             spans[(hour_of(span.occurred_at), span.tenant, span.status)] += 1
-        for incumbent in replaced:
+        for incumbent, _ in choice.replaced:
             hour = hour_of(incumbent.occurred_at)
             spans[(hour, incumbent.tenant, incumbent.status)] -= 1
             spans[(hour, incumbent.tenant, Status.DUPLICATE.value)] += 1
         insert_lines(connection, rows)
         connection.executemany(statements.INSERT_OBSERVATION, observations)
-        changes = [(recorded_at, incumbent.observation_id) for incumbent in replaced]
+        changes = [(recorded_at, incumbent.observation_id) for incumbent, _ in choice.replaced]
         connection.executemany(statements.MARK_DUPLICATE, changes)
+        connection.executemany(statements.SET_GROUP, choice.grouped)
         connection.executemany(_UPSERT_HOURLY, upserts(rows))
         connection.executemany(statements.UPSERT_SPANS, [(*key, count) for key, count in spans.items()])
 

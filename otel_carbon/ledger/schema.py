@@ -96,10 +96,13 @@ def _tables() -> tuple[str, ...]:
             " role TEXT NOT NULL CHECK (role IN ('call', 'parent')),"
             f" status TEXT NOT NULL CHECK (status IN ({_STATUSES})), first_status TEXT NOT NULL,"
             " status_changed_at TEXT, occurred_at TEXT NOT NULL, recorded_at TEXT NOT NULL, line_seq INTEGER,"
-            " response_id TEXT, response_key INTEGER, scope TEXT, has_usage INTEGER NOT NULL,"
+            " response_id TEXT, response_key INTEGER, twin_key INTEGER, call_group INTEGER, compared TEXT,"
+            " scope TEXT, has_usage INTEGER NOT NULL,"
             " started_unix_nano INTEGER NOT NULL, ended_unix_nano INTEGER NOT NULL, fingerprint INTEGER NOT NULL,"
             " UNIQUE (trace_id, span_id, tenant))"
         ),
+        # Where a tenant has one library only, no two spans side by side are one call, and none are looked for.
+        "CREATE TABLE scopes (tenant TEXT NOT NULL, scope TEXT NOT NULL, PRIMARY KEY (tenant, scope))",
         (
             "CREATE TABLE conflicts (id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, trace_id TEXT NOT NULL,"
             " span_id TEXT NOT NULL, occurred_at TEXT NOT NULL, recorded_at TEXT NOT NULL,"
@@ -128,6 +131,12 @@ def _indexes() -> tuple[str, ...]:
             "CREATE INDEX observations_response ON observations (response_key, started_unix_nano)"
             " WHERE response_key IS NOT NULL"
         ),
+        "CREATE INDEX observations_twin ON observations (twin_key, started_unix_nano) WHERE twin_key IS NOT NULL",
+        (
+            "CREATE INDEX observations_child ON observations (trace_id, parent_span_id)"
+            " WHERE role = 'call' AND parent_span_id <> ''"
+        ),
+        "CREATE INDEX observations_group ON observations (call_group) WHERE call_group IS NOT NULL",
     )
 
 

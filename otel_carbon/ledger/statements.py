@@ -5,24 +5,24 @@
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from otel_carbon.ledger.counting import LATEST_UNIX_NANO, Candidate, ResponseKey, SpanKey
-from otel_carbon.ledger.same_call import CLOCK_SLACK_NS, MOST_COMPARED, Incumbent
+from otel_carbon.ledger.counting import Candidate, SpanKey
+from otel_carbon.ledger.likeness import compared_text, response_key, twin_key
+from otel_carbon.ledger.same_call import compared
 
 __all__ = [
-    "INCUMBENTS",
     "INSERT_CONFLICT",
     "INSERT_OBSERVATION",
+    "INSERT_SCOPE",
     "MARK_DUPLICATE",
     "MOVE_CURSOR",
+    "SET_GROUP",
     "UPSERT_SPANS",
-    "incumbents",
+    "chunks",
     "known_fingerprints",
-    "known_responses",
     "last_line_seq",
     "last_recorded_at",
     "observation",
@@ -41,6 +41,9 @@ _OBSERVATION = (
     "line_seq",
     "response_id",
     "response_key",
+    "twin_key",
+    "call_group",
+    "compared",
     "scope",
     "has_usage",
     "started_unix_nano",
@@ -50,6 +53,8 @@ _OBSERVATION = (
 INSERT_OBSERVATION = (
     f"INSERT INTO observations ({', '.join(_OBSERVATION)}) VALUES ({', '.join('?' * len(_OBSERVATION))})"
 )
+INSERT_SCOPE = "INSERT INTO scopes (tenant, scope) VALUES (?, ?) ON CONFLICT DO NOTHING"
+SET_GROUP = "UPDATE observations SET call_group = ? WHERE id = ?"
 MARK_DUPLICATE = "UPDATE observations SET status = 'duplicate', status_changed_at = ? WHERE id = ?"
 INSERT_CONFLICT = (
     "INSERT INTO conflicts (tenant, trace_id, span_id, occurred_at, recorded_at, fingerprint, content)"
@@ -71,19 +76,6 @@ _KNOWN = (
     " SELECT seen.tenant, seen.trace_id, seen.span_id, seen.fingerprint FROM wanted CROSS JOIN observations AS seen"
     " WHERE seen.trace_id = wanted.trace_id AND seen.span_id = wanted.span_id AND seen.tenant = wanted.tenant"
 )
-_KNOWN_RESPONSES = (
-    f"WITH wanted (key) AS (VALUES {', '.join(['(?)'] * _CHUNK)})"
-    " SELECT key FROM wanted WHERE EXISTS (SELECT 1 FROM observations WHERE response_key = wanted.key)"
-)
-# However many spans share an id, the index gives the last that began before a span ended, and no others are read.
-INCUMBENTS = (
-    "SELECT seen.trace_id, seen.span_id, seen.parent_span_id, seen.scope, seen.has_usage, seen.started_unix_nano,"
-    " seen.ended_unix_nano, seen.status, seen.tenant, seen.response_id, seen.id, seen.line_seq, seen.occurred_at,"
-    " line.service, line.input_tokens, line.output_tokens FROM (SELECT * FROM observations WHERE response_key = ?"
-    f" AND started_unix_nano <= ? ORDER BY started_unix_nano DESC LIMIT {MOST_COMPARED + 1}) AS seen"
-    " LEFT JOIN lines AS line ON line.seq = seen.line_seq"
-    " WHERE seen.tenant = ? AND seen.response_id = ? AND seen.ended_unix_nano >= ?"
-)
 _T = TypeVar("_T")
 
 
@@ -101,41 +93,16 @@ def last_recorded_at(connection: sqlite3.Connection) -> str | None:
 def known_fingerprints(connection: sqlite3.Connection, keys: Iterable[SpanKey]) -> dict[SpanKey, int]:
     """Return the fingerprint of each of these spans that the ledger has seen."""
     known: dict[SpanKey, int] = {}
-    for chunk in _chunks(keys):
+    for chunk in chunks(keys):
         parameters = [part for tenant, trace_id, span_id in chunk for part in (trace_id, span_id, tenant)]
         for tenant, trace_id, span_id, fingerprint in connection.execute(_KNOWN, parameters):
             known[(tenant, trace_id, span_id)] = fingerprint
     return known
 
 
-def known_responses(connection: sqlite3.Connection, responses: Iterable[ResponseKey]) -> set[ResponseKey]:
-    """Return which of these responses the ledger may have seen; two ids can share a hash."""
-    keys: dict[int, list[ResponseKey]] = {}
-    for response in responses:
-        keys.setdefault(_response_hash(response), []).append(response)
-    found = (row[0] for chunk in _chunks(keys) for row in connection.execute(_KNOWN_RESPONSES, chunk))
-    return {response for key in found for response in keys[key]}
-
-
-def incumbents(
-    connection: sqlite3.Connection, response: ResponseKey, newcomers: Iterable[Candidate]
-) -> list[Incumbent]:
-    """Return the observations of a response that were under way while one of the newcomers was."""
-    tenant, response_id = response
-    key = _response_hash(response)
-    found: dict[int, Incumbent] = {}
-    for span in newcomers:
-        latest = min(span.ended_unix_nano + CLOCK_SLACK_NS, LATEST_UNIX_NANO)
-        earliest = span.started_unix_nano - CLOCK_SLACK_NS
-        for row in connection.execute(INCUMBENTS, (key, latest, tenant, response_id, earliest)):
-            incumbent = Incumbent(*row)
-            found[incumbent.observation_id] = incumbent
-    return list(found.values())
-
-
 def observation(span: Candidate, recorded_at: str) -> tuple[str | int | None, ...]:
     """Return the parameters of INSERT_OBSERVATION."""
-    response_id = span.response_id
+    response_id, is_call = span.response_id, span.sighting.call is not None
     return (
         span.tenant,
         span.trace_id,
@@ -148,7 +115,10 @@ def observation(span: Candidate, recorded_at: str) -> tuple[str | int | None, ..
         recorded_at,
         span.line_seq,
         response_id,
-        None if response_id is None else _response_hash((span.tenant, response_id)),
+        None if response_id is None else response_key(span.tenant, response_id),
+        twin_key(span.tenant, span.service, span.input_tokens) if is_call else None,
+        span.call_group,
+        None if span.line_seq is not None or (seen := compared(span)) is None else compared_text(seen),
         span.scope,
         int(span.has_usage),
         span.started_unix_nano,
@@ -157,12 +127,8 @@ def observation(span: Candidate, recorded_at: str) -> tuple[str | int | None, ..
     )
 
 
-def _response_hash(key: ResponseKey) -> int:
-    tenant, response_id = key
-    return zlib.crc32(f"{tenant}\0{response_id}".encode())
-
-
-def _chunks(values: Iterable[_T]) -> Iterator[Sequence[_T]]:
+def chunks(values: Iterable[_T]) -> Iterator[Sequence[_T]]:
+    """Yield the values in runs of one length, so that the prepared statement is found again: the last is repeated."""
     iterator = iter(values)
     while chunk := list(islice(iterator, _CHUNK)):
         yield chunk + [chunk[-1]] * (_CHUNK - len(chunk))
