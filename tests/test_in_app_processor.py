@@ -27,7 +27,7 @@ from otel_carbon.factors import FactorTables
 from otel_carbon.model import Call, Footprint, Sighting, Usage
 from otel_carbon.processors import CarbonSpanProcessor
 from otel_carbon.processors.attributes import attribute_values
-from otel_carbon.processors.duplicates import AnsweredCalls, AnsweredSpan
+from otel_carbon.processors.duplicates import CountedCalls, EndedCall
 from otel_carbon.spans import mark_attributes
 
 CHAT = {
@@ -274,14 +274,18 @@ def test_calls_at_the_same_time_count_even_when_a_server_repeats_its_ids() -> No
     assert [ours(span)["otel_carbon.status"] for span in app.exported] == ["estimated"] * 3
 
 
-def test_only_the_latest_answers_are_remembered() -> None:
-    answered = AnsweredCalls(generation=10)
-    inner = AnsweredSpan(span_id=2, parent_span_id=1, scope="client", started_unix_nano=5, ended_unix_nano=6)
-    outer = AnsweredSpan(span_id=1, parent_span_id=None, scope="framework", started_unix_nano=4, ended_unix_nano=7)
+def test_only_the_latest_calls_are_remembered() -> None:
+    app, counted = App(), CountedCalls(remembered=10)
+    call = Call(model="gpt-4o")
+    outer = app.provider.get_tracer("framework").start_span("outer")
     for n in range(100):
-        answered.add(f"id-{n}", inner)
+        inner = app.tracer.start_span("inner")
+        inner.end()
+        counted.repeats(EndedCall(inner, call, (n, 0, 0, 345, 0), f"id-{n}"))
+    outer.end()
 
-    assert [n for n in range(100) if answered.repeats(f"id-{n}", outer)] == list(range(80, 100))
+    assert [counted.repeats(EndedCall(outer, call, None, f"id-{n}")) for n in (0, 99)] == [False, True]
+    assert sum(len(bucket) for bucket in counted._answers.values()) <= 12
 
 
 def test_calls_one_after_the_other_count_even_when_a_server_repeats_its_ids() -> None:

@@ -1,51 +1,166 @@
-"""Two instrumentations of one call, seen inside one process: the span that ends first counts."""
+"""Several instrumentations of one call, seen inside one process: the span that ends first and has counts counts."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Hashable, Iterator
+from typing import Any, TypeVar
 
-__all__ = ["AnsweredCalls", "AnsweredSpan"]
+from otel_carbon.model import Call, Usage
+from otel_carbon.spans import Tokens
+from otel_carbon.spans.one_call import CallSpan, Counts, Kinship, counts_of, kinship, model_stem
 
-_GENERATION = 2048
+__all__ = ["CountedCalls", "EndedCall"]
 
-
-class AnsweredSpan(NamedTuple):
-    """What tells whether two spans with the same `gen_ai.response.id` are one call."""
-
-    span_id: int
-    parent_span_id: int | None
-    scope: str | None
-    started_unix_nano: int
-    ended_unix_nano: int
+_REMEMBERED = 2048
+_NEAREST = 16
+_Key = TypeVar("_Key", bound=Hashable)
 
 
-class AnsweredCalls:
-    """Remembers which answers were counted, by `gen_ai.response.id`, the latest few thousand.
+class EndedCall:
+    """What tells whether two spans of this process are one call; little is worked out before two are compared."""
 
-    A framework's span and a client's span of the same call end one after the other, the inner one first. It is the
-    one with the provider's own counts, so the outer one is the duplicate. This is best effort: only the ledger sees
-    spans of other processes.
+    __slots__ = ("_span", "absorbed", "call", "counted", "parent_span_id", "response_id", "scope", "span_id", "tokens")
 
-    Safe to share between threads and with a forked child: it has no lock, and every step is one dictionary operation.
+    def __init__(self, span: Any, call: Call, tokens: Tokens | None, response_id: str | None) -> None:
+        parent, scope, context = span.parent, span.instrumentation_scope, span.context
+        self.span_id: int = context.span_id
+        self.parent_span_id: int | None = None if parent is None else parent.span_id
+        self.scope: str | None = None if scope is None else scope.name
+        self.call = call
+        self.tokens = tokens
+        self.response_id = response_id
+        self.counted = self
+        """The span that counts for this call."""
+        self.absorbed: tuple[str | None, ...] = ()
+        """Libraries that have a duplicate of this call already: another span of theirs is another call."""
+        self._span: tuple[int, int, int] | CallSpan = (context.trace_id, span.start_time or 0, span.end_time or 0)
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether the span says what the call used."""
+        return self.tokens is not None or self.call.items is not None
+
+    def input_tokens(self) -> int | None:
+        """Return all input tokens, cached ones included; None for a span without counts."""
+        return None if self.tokens is None else self.tokens[0] + self.tokens[1] + self.tokens[2]
+
+    def compared(self) -> CallSpan:
+        """Return the span in the terms of the rule."""
+        if isinstance(self._span, CallSpan):
+            return self._span
+        (trace_id, started, ended), call, counts = self._span, self.call, None
+        if self.tokens is not None:
+            counts = counts_of(Usage(*self.tokens))
+        elif call.items is not None:
+            counts = Counts(0, 0, 0, 0, 0)
+        self._span = CallSpan(
+            f"{trace_id:032x}",
+            f"{self.span_id:016x}",
+            "" if self.parent_span_id is None else f"{self.parent_span_id:016x}",
+            self.scope,
+            None,
+            started,
+            ended,
+            self.response_id,
+            frozenset(model_stem(name) for name in (call.model, call.request_model) if name),
+            counts,
+            call.failed and counts is None,
+        )
+        return self._span
+
+
+class CountedCalls:
+    """Remembers the calls of a process that have ended, the latest few thousand.
+
+    A framework's span and a client's span of the same call end one after the other, the inner one first. What has
+    ended cannot be recalled, so the outer one is the duplicate, unless only it has counts. This is best effort: the
+    ledger sees spans of other processes, and decides anew.
+
+    Safe to share between threads and with a forked child: it has no lock, and every step is one operation on a
+    dictionary or a list.
     """
 
-    def __init__(self, generation: int = _GENERATION) -> None:
-        self._generation = generation
-        self._recent: dict[str, AnsweredSpan] = {}
-        self._older: dict[str, AnsweredSpan] = {}
+    def __init__(self, remembered: int = _REMEMBERED) -> None:
+        self._latest: deque[EndedCall] = deque(maxlen=remembered)
+        self._scope: str | None = None
+        self._several_scopes = False
+        self._children: dict[int, list[EndedCall]] = {}
+        self._answers: dict[str, list[EndedCall]] = {}
+        self._inputs: dict[int | None, list[EndedCall]] = {}
 
-    def repeats(self, response_id: str, span: AnsweredSpan) -> bool:
-        """Return whether this answer was counted on a span that overlaps this one, of another library or inside it.
+    def repeats(self, ended: EndedCall) -> bool:
+        """Return whether the call of this span was counted already, and remember the span."""
+        latest = self._latest
+        if len(latest) == latest.maxlen:
+            self._forget(latest.popleft())
+        if not self._several_scopes and latest and ended.scope != self._scope:
+            self._several_scopes = True
+            for each in list(latest):
+                _put(self._inputs, each.input_tokens(), each)
+        self._scope = ended.scope
+        repeated = self._is_repeat(ended)
+        latest.append(ended)
+        if ended.parent_span_id is not None:
+            _put(self._children, ended.parent_span_id, ended)
+        if ended.response_id is not None:
+            _put(self._answers, ended.response_id, ended)
+        if self._several_scopes:
+            _put(self._inputs, ended.input_tokens(), ended)
+        return repeated
 
-        Time and library matter because some servers give every answer the same id.
-        """
-        counted = self._recent.get(response_id) or self._older.get(response_id)
-        if counted is None or span.started_unix_nano > counted.ended_unix_nano:
+    def _is_repeat(self, ended: EndedCall) -> bool:
+        kin, found = Kinship.NONE, ended
+        for rival in self._rivals(ended):
+            of_rival = _kinship(ended, rival)
+            if of_rival > kin:
+                kin, found = of_rival, rival
+        if kin is Kinship.NONE:
             return False
-        return counted.scope != span.scope or counted.parent_span_id == span.span_id
+        found.counted.absorbed += (ended.scope,)
+        if ended.has_counts and not found.counted.has_counts:
+            return False
+        ended.counted = found.counted
+        return True
 
-    def add(self, response_id: str, span: AnsweredSpan) -> None:
-        """Remember that this answer was counted. What is oldest is forgotten."""
-        if len(self._recent) >= self._generation:
-            self._older, self._recent = self._recent, {}
-        self._recent[response_id] = span
+    def _rivals(self, ended: EndedCall) -> Iterator[EndedCall]:
+        """Yield those that may be the same call; of one library only its nested spans and those with one id."""
+        yield from self._children.get(ended.span_id, ())
+        if ended.response_id is not None:
+            yield from self._answers.get(ended.response_id, ())
+        if not self._several_scopes:
+            return
+        if ended.has_counts:
+            yield from self._inputs.get(ended.input_tokens(), ())
+            yield from self._inputs.get(None, ())
+        else:
+            yield from list(self._latest)[-_NEAREST:]
+
+    def _forget(self, oldest: EndedCall) -> None:
+        _take(self._children, oldest.parent_span_id, oldest)
+        _take(self._answers, oldest.response_id, oldest)
+        _take(self._inputs, oldest.input_tokens(), oldest)
+
+
+def _put(found: dict[_Key, list[EndedCall]], key: _Key, ended: EndedCall) -> None:
+    bucket = found.get(key)
+    if bucket is None:
+        found[key] = [ended]
+        return
+    bucket.append(ended)
+    if len(bucket) > 2 * _NEAREST:
+        del bucket[:_NEAREST]
+
+
+def _take(found: dict[Any, list[EndedCall]], key: Hashable, ended: EndedCall) -> None:
+    """Drop a bucket whose last one is forgotten; what is older in it is forgotten as well."""
+    bucket = found.get(key)
+    if bucket is not None and (not bucket or bucket[-1] is ended):
+        found.pop(key, None)
+
+
+def _kinship(ended: EndedCall, rival: EndedCall) -> Kinship:
+    nested = rival.parent_span_id == ended.span_id
+    if not nested and (ended.scope == rival.scope or ended.scope in rival.counted.absorbed):
+        return Kinship.NONE
+    return kinship(ended.compared(), rival.compared(), nested=nested)

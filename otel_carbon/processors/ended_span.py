@@ -9,10 +9,9 @@ from opentelemetry.trace import StatusCode
 
 from otel_carbon.model import Call, Mark, Sighting, SpanIdentity
 from otel_carbon.processors.attributes import attribute_values
-from otel_carbon.processors.duplicates import AnsweredSpan
 from otel_carbon.spans import Parent, SpanReader, adjusted_count
 
-__all__ = ["answered_span", "calls_stood_for", "read_span", "sighting_of"]
+__all__ = ["calls_stood_for", "read_span", "sighting_of"]
 
 
 def read_span(reader: SpanReader, span: Any, values: Mapping[str, Any]) -> Call | Parent | None:
@@ -37,18 +36,6 @@ def calls_stood_for(span: Any) -> float:
     if threshold is None or not context.trace_flags.sampled:
         return 1.0
     return adjusted_count(f"ot={threshold}")
-
-
-def answered_span(span: Any) -> AnsweredSpan:
-    """Return what tells this span from another one with the same answer."""
-    parent, scope = span.parent, span.instrumentation_scope
-    return AnsweredSpan(
-        span.context.span_id,
-        None if parent is None else parent.span_id,
-        None if scope is None else scope.name,
-        span.start_time or 0,
-        span.end_time or 0,
-    )
 
 
 def sighting_of(reader: SpanReader, span: Any, call: Call | None, mark: Mark | None, adjusted_count: float) -> Sighting:

@@ -14,12 +14,12 @@ from otel_carbon.factors import FactorTables
 from otel_carbon.model import Call, Footprint, Mark, NotEstimated, Outcome, Sighting, Status
 from otel_carbon.processors.attributes import replace_values, write_attributes
 from otel_carbon.processors.baggage import DEFAULT_BAGGAGE_KEYS, BaggageParties
-from otel_carbon.processors.duplicates import AnsweredCalls
-from otel_carbon.processors.ended_span import answered_span, calls_stood_for, read_span, sighting_of
+from otel_carbon.processors.duplicates import CountedCalls, EndedCall
+from otel_carbon.processors.ended_span import calls_stood_for, read_span, sighting_of
 from otel_carbon.processors.known_calls import KnownCall, KnownCalls
 from otel_carbon.processors.meter import CarbonMeter
 from otel_carbon.semconv.carbon import OTEL_CARBON_STATUS
-from otel_carbon.spans import SpanReader, Tokens, mark_attributes, read_mark
+from otel_carbon.spans import SpanReader, Tokens, mark_attributes, read_mark, tokens_of
 
 __all__ = ["Enrichment", "SightingWriter"]
 
@@ -66,7 +66,7 @@ class Enrichment:
         self._ledger = _writer(ledger, self._estimator, self._meter)
         self._every_call_seen = every_call_seen
         self._count: Callable[[Any], float] = _one if every_call_seen else calls_stood_for
-        self._answered = AnsweredCalls()
+        self._counted = CountedCalls()
         self._known = KnownCalls(self._reader, self._estimator)
         self.baggage = BaggageParties(self._reader.attribution_rules, baggage_keys)
         self.markers = self._reader.markers
@@ -101,10 +101,9 @@ class Enrichment:
     def _take_call(
         self, span: Any, values: Mapping[str, Any], call: Call, found: Mapping[str, str] | None
     ) -> dict[str, Any]:
-        outcome = self._estimator.estimate(call)
-        estimated = isinstance(outcome, Footprint)
-        if self._repeats(span, call.response_id, failed=call.failed, estimated=estimated):
-            outcome = _DUPLICATE
+        tokens = None if call.usage is None else tokens_of(call.usage)
+        repeats = self._counted.repeats(EndedCall(span, call, tokens, call.response_id))
+        outcome = _DUPLICATE if repeats else self._estimator.estimate(call)
         return self._mark(span, values, call, outcome, found)
 
     def _mark(
@@ -135,7 +134,7 @@ class Enrichment:
         """Do what `_take_call` does, without making values that nobody asks for."""
         quantities = card_quantities(known.card, tokens)
         response_id = known.reading.response_id(values)
-        if response_id is not None and self._repeats(span, response_id, failed=known.call.failed, estimated=True):
+        if self._counted.repeats(EndedCall(span, known.call, tokens, response_id)):
             return self._mark(span, values, known.again(span, tokens, response_id), _DUPLICATE, found)
         written = known.marked(values, quantities)
         if found:
@@ -160,17 +159,6 @@ class Enrichment:
         if self._estimator.hourly is not None and isinstance(outcome, Footprint):
             return read_mark(written)  # the hour that is on the span, not one that is known when the ledger writes
         return None
-
-    def _repeats(self, span: Any, response_id: str | None, *, failed: bool, estimated: bool) -> bool:
-        """Return whether another span counted this answer. One that counts it is remembered."""
-        if response_id is None:
-            return False
-        answered = answered_span(span)
-        if not failed and self._answered.repeats(response_id, answered):
-            return True
-        if estimated:
-            self._answered.add(response_id, answered)
-        return False
 
     def flush(self, timeout_s: float) -> None:
         """Wait until the ledger has what it was given."""
