@@ -6,6 +6,7 @@ import itertools
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -230,3 +231,13 @@ def test_each_of_many_calls_seen_twice_counts_once_in_any_order(
         seen.append(inner)
 
     assert _counted(*_in_batches(data, seen)) == (pairs, _ids(*range(101, 101 + pairs)))
+
+
+def test_the_usage_of_a_stream_on_a_span_of_its_own_belongs_to_its_request() -> None:
+    request = sighting(1, usage=None, scope="logfire.openai", duration_s=0.01)
+    stream = sighting(2, scope="logfire.openai", start_s=2.0, duration_s=0.0)
+    assert stream.call is not None
+    began = replace(stream.call, continues=True, at_unix_nano=stream.started_unix_nano - 1_980_000_000)
+
+    assert _either_way(request, replace(stream, call=began)) == (1, _ids(2))
+    assert _either_way(request, stream) == (2, _ids(1, 2))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from otel_carbon.ledger.profiles import adjusted_count_of
 from otel_carbon.ledger.text import clean
 from otel_carbon.model import Call, Footprint, Outcome, Sighting, Status, input_tokens
+from otel_carbon.spans.one_call import beginning_of, observer_of
 
 __all__ = [
     "COUNTED",
@@ -101,6 +102,7 @@ def candidate(sighting: Sighting, key: SpanKey, fingerprint: int, occurred_at: s
     """Return a span as it enters the decision."""
     call = sighting.call
     tenant, trace_id, span_id = key
+    started = sighting.started_unix_nano
     return Candidate(
         sighting,
         tenant,
@@ -108,11 +110,11 @@ def candidate(sighting: Sighting, key: SpanKey, fingerprint: int, occurred_at: s
         span_id,
         clean(sighting.span.parent_span_id) or "",
         clean(call.response_id) or None if call is not None else None,
-        clean(sighting.scope),
+        clean(sighting.scope if call is None else observer_of(sighting.scope, call)),
         clean(sighting.attribution.service),
         None if call is None else _input_tokens(call, sighting),
         call is not None and _has_usage(call),
-        _storable(sighting.started_unix_nano),
+        _storable(started if call is None else beginning_of(started, call)),
         _storable(sighting.ended_unix_nano),
         fingerprint,
         occurred_at,

@@ -8,7 +8,16 @@ from typing import Any, TypeVar
 
 from otel_carbon.model import Call, Usage
 from otel_carbon.spans import Tokens
-from otel_carbon.spans.one_call import CallSpan, Counts, Kinship, counts_of, kinship, model_stem
+from otel_carbon.spans.one_call import (
+    CallSpan,
+    Counts,
+    Kinship,
+    beginning_of,
+    counts_of,
+    kinship,
+    model_stem,
+    observer_of,
+)
 
 __all__ = ["CountedCalls", "EndedCall"]
 
@@ -26,7 +35,7 @@ class EndedCall:
         parent, scope, context = span.parent, span.instrumentation_scope, span.context
         self.span_id: int = context.span_id
         self.parent_span_id: int | None = None if parent is None else parent.span_id
-        self.scope: str | None = None if scope is None else scope.name
+        self.scope = observer_of(None if scope is None else scope.name, call)
         self.call = call
         self.tokens = tokens
         self.response_id = response_id
@@ -60,7 +69,7 @@ class EndedCall:
             "" if self.parent_span_id is None else f"{self.parent_span_id:016x}",
             self.scope,
             None,
-            started,
+            beginning_of(started, call),
             ended,
             self.response_id,
             frozenset(model_stem(name) for name in (call.model, call.request_model) if name),

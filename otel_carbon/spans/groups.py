@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
 from otel_carbon.model import Sighting
-from otel_carbon.spans.one_call import CallSpan, Kinship, agree, kinship, two_responses
+from otel_carbon.spans.one_call import CallSpan, Kinship, agree, kinship, observer_of, two_responses
 
 __all__ = ["MOST_COMPARED", "CallGroups", "best_of", "one_library_side_by_side"]
 
@@ -216,7 +216,7 @@ def one_library_side_by_side(sightings: Iterable[Sighting]) -> bool:
     span_ids = {sighting.span.span_id for sighting in calls}
     responses = [sighting.call.response_id for sighting in calls if sighting.call and sighting.call.response_id]
     return (
-        len({sighting.scope for sighting in calls}) < 2
+        len({observer_of(sighting.scope, sighting.call) for sighting in calls if sighting.call}) < 2
         and span_ids.isdisjoint(sighting.span.parent_span_id for sighting in calls)
         and len(responses) == len(set(responses))
     )

@@ -21,10 +21,12 @@ __all__ = [
     "Counts",
     "Kinship",
     "agree",
+    "beginning_of",
     "call_span",
     "counts_of",
     "kinship",
     "model_stem",
+    "observer_of",
     "two_responses",
 ]
 
@@ -97,15 +99,27 @@ def call_span(sighting: Sighting, adjusted_count: float | None = None) -> CallSp
         span.trace_id,
         span.span_id,
         span.parent_span_id,
-        sighting.scope,
+        observer_of(sighting.scope, call),
         sighting.attribution.service,
-        sighting.started_unix_nano,
+        beginning_of(sighting.started_unix_nano, call),
         sighting.ended_unix_nano,
         call.response_id,
         frozenset(model_stem(name) for name in (call.model, call.request_model) if name),
         _counts(call, count),
         call.failed and call.usage is None and call.items is None,
     )
+
+
+def observer_of(scope: str | None, call: Call) -> str | None:
+    """Return what has one span of a call: a library, or the part of one that reports what a stream came to."""
+    return f"{scope} (stream)" if call.continues else scope
+
+
+def beginning_of(started_unix_nano: int, call: Call) -> int:
+    """Return when the call of a span began; its request ended before, where the span is only of its stream."""
+    if not call.continues:
+        return started_unix_nano
+    return max((call.at_unix_nano or started_unix_nano) - CLOCK_SLACK_NS, 0)
 
 
 def _counts(call: Call, adjusted_count: float) -> Counts | None:
