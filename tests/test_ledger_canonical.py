@@ -79,14 +79,14 @@ _usages = st.none() | st.builds(Usage, *[st.integers(0, 10**20)] * 5)
 @settings(max_examples=150, deadline=None)
 @given(
     usage=_usages,
-    words=st.lists(st.none() | _words, min_size=4, max_size=4),
+    words=st.lists(st.none() | _words, min_size=6, max_size=6),
     mark=_marks,
     count=st.sampled_from([1.0, 3.5, -1.0]),
 )
 def test_the_fast_way_and_the_plain_way_give_the_same_hash(
     usage: Usage | None, words: list[str | None], mark: Mark | None, count: float
 ) -> None:
-    model, response_id, service, tenant = words
+    model, response_id, service, tenant, user, conversation = words
     call = sighting(
         1,
         usage=usage,
@@ -96,6 +96,8 @@ def test_the_fast_way_and_the_plain_way_give_the_same_hash(
         adjusted_count=count,
         service=service,
         tenant=tenant,
+        user=user,
+        conversation=conversation,
     )
     assert call.call is not None
     outcome = estimator().estimate(call.call)

@@ -10,7 +10,7 @@ from otel_carbon.estimator.market import MarketFigure
 from otel_carbon.ledger.accounts import account_columns, market_based, supplier_figure
 from otel_carbon.ledger.canonical import encode_row, leaf_hash
 from otel_carbon.ledger.columns import MEDIA, NEGATED, QUANTITIES
-from otel_carbon.ledger.profiles import INDEX, Profile, Why, new_profile, profile_key, why_of
+from otel_carbon.ledger.profiles import INDEX, Profile, Why, new_profile, profile_key, who_of, why_of
 from otel_carbon.ledger.text import clean
 from otel_carbon.model import (
     Call,
@@ -39,6 +39,7 @@ _NO_TOKENS = (None,) * 5
 _NO_MEDIA = (None,) * len(MEDIA)
 _NO_QUANTITIES = (None,) * (3 * len(QUANTITIES))
 _NO_INTERVAL = (None, None, None)
+_NO_SPARSE = _NO_INTERVAL * 4
 _NO_CLAIM = (None,) * 5
 _NEGATED_INDEXES = frozenset(INDEX[name] for name in NEGATED)
 
@@ -75,7 +76,7 @@ class LineBuilder:
             "call",
             recorded_at,
             occurred_at,
-            *profile.who,
+            *who_of(profile, sighting.attribution),
             *_tokens(call.usage, outcome, profile.adjusted_count),
             *_media(call, profile.adjusted_count),
             *_quantities(outcome, profile.adjusted_count, figure),
@@ -167,14 +168,20 @@ def _quantities(outcome: Outcome, count: float, figure: MarketFigure | None) -> 
         *_bounds(outcome.co2e_operational_grams),
         *_bounds(outcome.co2e_embodied_grams),
         *_bounds(outcome.co2e_grams),
-        *_bounds(outcome.water_liters),
-        *_bounds(outcome.primary_energy_mj),
-        *_bounds(outcome.abiotic_depletion_kgsbeq),
-        *_bounds(market_based(outcome, figure)),
+        *_sparse(outcome, figure),
     )
     if count == 1.0:
         return values
     return [None if value is None else value * count for value in values]
+
+
+def _sparse(outcome: Footprint, figure: MarketFigure | None) -> Sequence[float | None]:
+    """Return what few lines have, from water on."""
+    water, primary, depletion = outcome.water_liters, outcome.primary_energy_mj, outcome.abiotic_depletion_kgsbeq
+    if water is None and primary is None and depletion is None and figure is None:
+        return _NO_SPARSE
+    market = market_based(outcome, figure)
+    return (*_bounds(water), *_bounds(primary), *_bounds(depletion), *_bounds(market))
 
 
 def _bounds(interval: Interval | None) -> tuple[float | None, float | None, float | None]:
