@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from gateway_process import GatewayProcess
+from gateway_process import GatewayProcess, run_cli
 from genai_provider import running_provider
 from js_ledger import counted, expected, ledger_lines
 from node_project import installed, run
@@ -46,3 +47,17 @@ def test_the_calls_of_a_program_are_counted_once(node: str, tmp_path: Path) -> N
     assert sorted(map(counted, lines)) == sorted(expected("acme", served) for served in provider.served)
     assert len(provider.served) == 8
     assert {line["service"] for line in lines} == {"carbon-script"}
+
+
+def test_a_stream_that_is_left_is_a_call_without_usage(node: str, tmp_path: Path) -> None:
+    folder = installed("examples/node")
+    shutil.copy(Path(__file__).parent / "node" / "abort.ts", folder)
+    with GatewayProcess(tmp_path / "data") as gateway:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": gateway.ready["http"]}
+        assert run([node, "--import", "./telemetry.ts", "abort.ts"], folder, environ) == "At noon\n"
+        ledger_lines(tmp_path / "data", 1)
+        assert gateway.stop() == 0
+
+    report = run_cli("report", "--data-dir", str(tmp_path / "data"), "--format", "json").stdout
+    coverage = json.loads(report)["coverage"]
+    assert (coverage["counted"], coverage["no_usage"], coverage["failed"]) == (1, 1, 0)

@@ -52,10 +52,10 @@ async function read(span: Span, body: ReadableStream<Uint8Array>, contentType: s
       for (const line of lines) if (/^data: *\{/.test(line)) note(span, JSON.parse(line.slice(5)));
     }
     if (!isStream) note(span, JSON.parse(pending));
-    end(span);
-  } catch (error) {
-    end(span, undefined, String(error)); // aborted: what was noted so far stays on the span
+  } catch {
+    // Cut off by the application or the network: the call was made, and how much it used is not known.
   }
+  end(span);
 }
 
 /** Put on the span what a document of the Chat Completions, Responses or Embeddings API says about the call. */
