@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from otel_carbon.model import (
 from otel_carbon.pipeline.component import Settings
 from otel_carbon.pipeline.pdata import Enriched, Payload, Signal
 from otel_carbon.pipeline.tally import Tally
+from otel_carbon.semconv.carbon import METRICS
 
 CALL = Call(provider="openai", model="gpt-4o", usage=Usage(uncached_input_tokens=10, visible_output_tokens=5))
 FOOTPRINT = Footprint(
@@ -63,8 +65,9 @@ class MetricsPipeline:
         self.taken.append(payload)
 
 
-def connector(pipeline: MetricsPipeline, tally: Tally | None = None, **config: Any) -> CarbonMetricsConnector:
-    settings = Settings("carbon_metrics", {Signal.METRICS: pipeline.consume}, {"tally": tally or Tally()})
+def connector(pipeline: MetricsPipeline, tallies: list[Tally] | None = None, **config: Any) -> CarbonMetricsConnector:
+    shared = {"tallies": [] if tallies is None else tallies}
+    settings = Settings("carbon_metrics", {Signal.METRICS: pipeline.consume}, shared)
     return FACTORY.create(Config(**config), settings)
 
 
@@ -139,8 +142,9 @@ async def test_a_sampled_call_counts_for_those_that_were_not_sampled() -> None:
 
 
 async def test_what_the_ledger_took_back_goes_out_too() -> None:
-    pipeline, tally = MetricsPipeline(), Tally()
-    subject = connector(pipeline, tally)
+    pipeline, tallies = MetricsPipeline(), list[Tally]()
+    subject = connector(pipeline, tallies)
+    (tally,) = tallies
     await subject.start()
 
     tally.add_reversed((("gen_ai.provider.name", "openai"),), 0.5)
@@ -191,7 +195,7 @@ async def test_the_request_is_a_cumulative_sum_with_everything_a_backend_needs()
 
 async def test_what_is_beyond_the_cardinality_limit_is_marked_as_overflow() -> None:
     pipeline = MetricsPipeline()
-    subject = connector(pipeline, Tally(cardinality_limit=1))
+    subject = connector(pipeline, cardinality_limit=1)
     await subject.start()
     subject.observe(traces(enriched(1)))
     await subject.shutdown()
@@ -268,10 +272,62 @@ async def test_shutdown_is_safe_before_start_and_twice() -> None:
 
 def test_it_needs_a_metrics_pipeline() -> None:
     with pytest.raises(ConfigError, match="name it as a receiver of a metrics pipeline"):
-        FACTORY.create(Config(), Settings("carbon_metrics", {}, {"tally": Tally()}))
+        FACTORY.create(Config(), Settings("carbon_metrics", {}, {"tallies": []}))
+
+
+async def test_the_distribution_of_single_calls_has_an_example_that_points_at_its_span() -> None:
+    pipeline = MetricsPipeline()
+    subject = connector(pipeline, histogram=True)
+    await subject.start()
+    subject.observe(traces(enriched(1), enriched(2), enriched(3, NotEstimated(Status.NO_USAGE, "none"))))
+    await subject.shutdown()
+
+    metrics = request_of(pipeline.taken[-1]).resource_metrics[0].scope_metrics[0].metrics
+    (histogram,) = [metric for metric in metrics if metric.name == "otel_carbon.operation.co2e"]
+    (point,) = histogram.histogram.data_points
+    assert (histogram.unit, histogram.histogram.aggregation_temporality) == ("g", 2)
+    assert (point.count, point.sum) == (2, pytest.approx(0.04))
+    assert tuple(point.explicit_bounds) == METRICS["otel_carbon.operation.co2e"].bucket_boundaries
+    at = point.bucket_counts[:].index(2)
+    assert point.explicit_bounds[at - 1] < 0.02 <= point.explicit_bounds[at]
+    (exemplar,) = point.exemplars
+    assert (exemplar.trace_id.hex(), exemplar.span_id.hex()) == ("ab" * 16, f"{2:016x}")
+    assert (exemplar.as_double, exemplar.time_unix_nano) == (0.02, 2)
+
+
+async def test_without_the_switch_there_is_no_distribution() -> None:
+    assert "otel_carbon.operation.co2e" not in await what_is_counted(traces(enriched(1)))
+
+
+async def test_tenants_are_told_apart_when_that_is_asked_for_up_to_a_limit() -> None:
+    pipeline = MetricsPipeline()
+    subject = connector(pipeline, metrics_attributes=("tenant",), attribute_limit=2)
+    await subject.start()
+    for number, tenant in enumerate(["a", "b", "c", "d", None, "a"]):
+        seen = enriched(number + 1)
+        sighting = replace(seen.sighting, attribution=Attribution(tenant=tenant, user="somebody"))
+        subject.observe(traces(replace(seen, sighting=sighting)))
+    await subject.shutdown()
+
+    metrics = request_of(pipeline.taken[-1]).resource_metrics[0].scope_metrics[0].metrics
+    (co2e,) = [metric for metric in metrics if metric.name == "otel_carbon.co2e"]
+    of_tenants = {
+        {item.key: item.value.string_value for item in point.attributes}.get("otel_carbon.tenant"): point.as_double
+        for point in co2e.sum.data_points
+    }
+    assert of_tenants == {
+        "a": pytest.approx(0.04),
+        "b": pytest.approx(0.02),
+        "otel_carbon.overflow": pytest.approx(0.04),
+        None: pytest.approx(0.02),
+    }
 
 
 def test_wrong_settings_are_refused() -> None:
+    with pytest.raises(ConfigError, match="metrics_attributes: 'user' is none of service, environment, tenant"):
+        Config(metrics_attributes=("user",))
+    with pytest.raises(ConfigError, match="attribute_limit must be at least 1"):
+        Config(attribute_limit=0)
     with pytest.raises(ConfigError, match="interval must be longer"):
         Config(interval="0s")
     with pytest.raises(ConfigError, match="remembered_spans must be at least 1"):

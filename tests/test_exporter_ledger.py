@@ -123,7 +123,7 @@ async def test_a_new_journal_has_a_position_of_its_own(build: Build) -> None:
 
 async def test_what_the_ledger_does_not_count_is_taken_back_from_the_metrics(build: Build) -> None:
     tally, telemetry = Tally(), SelfMetrics()
-    exporter = build(tally=tally, telemetry=telemetry)
+    exporter = build(tallies=[tally], telemetry=telemetry)
     await exporter.start()
 
     await exporter.export([_entry(1, _request(1, **{"gen_ai.response.id": "r"}))])

@@ -57,7 +57,7 @@ async def _sent(data_dir: Path, *requests: bytes) -> Gateway:
 
 
 def _net_grams(gateway: Gateway) -> float:
-    sums = gateway.tally.snapshot()
+    sums = gateway.tallies[0].snapshot()
     return sum(sums["otel_carbon.co2e"].values()) - sum(sums["otel_carbon.co2e.reversed"].values())
 
 
@@ -87,5 +87,5 @@ async def test_what_two_libraries_saw_of_them_counts_once(tmp_path: Path, first:
 
     calls, grams = _ledger(tmp_path)
     assert calls == 10.0
-    assert sum(gateway.tally.snapshot()["otel_carbon.co2e"].values()) == pytest.approx(2 * grams, rel=1e-12)
+    assert sum(gateway.tallies[0].snapshot()["otel_carbon.co2e"].values()) == pytest.approx(2 * grams, rel=1e-12)
     assert _net_grams(gateway) == pytest.approx(grams, rel=1e-12)

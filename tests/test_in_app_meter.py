@@ -12,6 +12,7 @@ import pytest
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, ObservableCounter
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
+from opentelemetry.sdk.metrics.view import DropAggregation, View
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -49,15 +50,16 @@ def one_call() -> Footprint:
 class App:
     """An application with both providers, its carbon processor, a cumulative and a delta reader."""
 
-    def __init__(self, *, sampler: Any = None, mode: Any = True) -> None:
+    def __init__(self, *, sampler: Any = None, mode: Any = True, **options: Any) -> None:
         self.cumulative = InMemoryMetricReader()
         self.delta = InMemoryMetricReader(preferred_temporality=DELTA)
         self.meters = MeterProvider(metric_readers=[self.cumulative, self.delta], shutdown_on_exit=False)
         self.spans = InMemorySpanExporter()
         self.provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
-        self.provider.add_span_processor(
-            CarbonSpanProcessor(ESTIMATOR, meter_provider=self.meters, metrics=mode, every_call_seen=True)
+        self.carbon = CarbonSpanProcessor(
+            ESTIMATOR, meter_provider=self.meters, metrics=mode, every_call_seen=True, **options
         )
+        self.provider.add_span_processor(self.carbon)
         self.provider.add_span_processor(SimpleSpanProcessor(self.spans))
         self.tracer = self.provider.get_tracer("app")
 
@@ -76,6 +78,13 @@ def read(reader: InMemoryMetricReader) -> dict[str, list[Any]]:
                 assert metric.unit == METRICS[metric.name].unit
                 found[metric.name] = list(metric.data.data_points)
     return found
+
+
+def read_any(reader: InMemoryMetricReader) -> dict[str, list[Any]]:
+    data = reader.get_metrics_data()
+    assert data is not None
+    (resource,) = data.resource_metrics
+    return {metric.name: list(metric.data.data_points) for scope in resource.scope_metrics for metric in scope.metrics}
 
 
 def value(points: list[Any], **attributes: str) -> float:
@@ -194,18 +203,66 @@ def test_what_fails_is_counted_as_a_span_by_its_status() -> None:
     assert "otel_carbon.co2e" not in points
 
 
-def test_more_attribute_sets_than_the_limit_keep_the_total() -> None:
+def test_more_values_of_one_attribute_than_its_limit_keep_the_total() -> None:
     app = App()
-    for n in range(2100):
+    for n in range(520):
         app.call({**CHAT, "gen_ai.response.model": f"gpt-4o-custom-{n}"})
 
     points = read(app.cumulative)["otel_carbon.co2e.low"]
+    assert len(points) == 501
+    beyond = value(points, gen_ai__response__model="otel_carbon.overflow")
+    assert beyond == pytest.approx(20 * (value(points) - beyond) / 500, rel=1e-9)
+
+
+def test_parties_are_attributes_of_the_metrics_when_that_is_asked_for() -> None:
+    app = App(metrics_attributes=("tenant", "service"))
+    for tenant in ("acme", "acme", "globex"):
+        app.call({**CHAT, "otel_carbon.tenant": tenant, "enduser.id": "somebody"})
+    app.call()
+
+    points = read(app.cumulative)
     one = one_call().co2e_grams
     assert one is not None
-    assert len(points) == 2000
-    overflow = [point for point in points if dict(point.attributes) == {"otel.metric.overflow": True}]
-    assert len(overflow) == 1
-    assert overflow[0].value == pytest.approx(101 * (value(points) - overflow[0].value) / 1999, rel=1e-9)
+    assert value(points["otel_carbon.co2e"], otel_carbon__tenant="acme") == pytest.approx(2 * one.central)
+    assert value(points["otel_carbon.co2e"], otel_carbon__tenant="globex") == pytest.approx(one.central)
+    assert value(points["otel_carbon.co2e"]) == pytest.approx(4 * one.central)
+    assert {key for point in points["otel_carbon.co2e"] for key in point.attributes} == {
+        *SET,
+        "otel_carbon.tenant",
+        "service.name",
+    }
+
+
+def test_a_view_of_the_application_decides_what_is_exported() -> None:
+    reader = InMemoryMetricReader()
+    views = [
+        View(instrument_name="otel_carbon.co2e", attribute_keys={"gen_ai.response.model"}, name="carbon"),
+        View(instrument_name="otel_carbon.*.low", aggregation=DropAggregation()),
+    ]
+    meters = MeterProvider(metric_readers=[reader], views=views, shutdown_on_exit=False)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(CarbonSpanProcessor(ESTIMATOR, meter_provider=meters))
+    for _ in range(2):
+        provider.get_tracer("x").start_span("chat", attributes=CHAT).end()
+
+    points = read_any(reader)
+    one = one_call().co2e_grams
+    assert one is not None
+    assert [(dict(point.attributes), point.value) for point in points["carbon"]] == [
+        ({"gen_ai.response.model": "gpt-4o"}, pytest.approx(2 * one.central))
+    ]
+    assert "otel_carbon.co2e.low" not in points
+
+
+def test_a_child_process_begins_at_zero_also_for_kinds_of_call_that_are_known() -> None:
+    app = App()
+    app.call(times=3)
+    instruments = app.carbon._enrichment._meter._instruments  # type: ignore[union-attr]
+    assert instruments is not None
+    instruments.reset()  # what the hook of the fork calls
+    app.call(times=2)
+
+    assert value(read(app.cumulative)["otel_carbon.enriched.spans"]) == 2.0
 
 
 def test_a_provider_that_does_nothing_costs_no_instruments() -> None:

@@ -8,6 +8,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AggregationTemporality,
+    Exemplar,
+    Histogram,
+    HistogramDataPoint,
     Metric,
     NumberDataPoint,
     ResourceMetrics,
@@ -17,10 +20,11 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otel_carbon._version import __version__
+from otel_carbon.connectors._distribution import BOUNDS_GRAMS, Distribution
 from otel_carbon.pipeline.pdata import Payload, Signal
 from otel_carbon.pipeline.sums import AttributeSet
 from otel_carbon.pipeline.tally import OVERFLOW
-from otel_carbon.semconv.carbon import METRICS
+from otel_carbon.semconv.carbon import METRIC_OTEL_CARBON_OPERATION_CO2E, METRICS
 
 __all__ = ["metrics_payload"]
 
@@ -28,12 +32,19 @@ Snapshot = Mapping[str, Mapping[AttributeSet, float]]
 
 
 def metrics_payload(
-    snapshot: Snapshot, *, instance_id: str, start_unix_nano: int, now_unix_nano: int
+    snapshot: Snapshot,
+    distributions: Mapping[AttributeSet, Distribution],
+    *,
+    instance_id: str,
+    start_unix_nano: int,
+    now_unix_nano: int,
 ) -> Payload | None:
     """Return cumulative monotonic sums since `start_unix_nano`, or None when nothing was counted yet."""
     metrics = [
         _metric(name, points, start_unix_nano, now_unix_nano) for name, points in sorted(snapshot.items()) if points
     ]
+    if distributions:
+        metrics.append(_histogram(distributions, start_unix_nano, now_unix_nano))
     if not metrics:
         return None
     scope = InstrumentationScope(name="otel-carbon", version=__version__)
@@ -46,7 +57,7 @@ def metrics_payload(
             )
         ]
     )
-    items = sum(len(metric.sum.data_points) for metric in metrics)
+    items = sum(len(metric.sum.data_points) + len(metric.histogram.data_points) for metric in metrics)
     return Payload(Signal.METRICS, request.SerializeToString(), items)
 
 
@@ -70,6 +81,41 @@ def _metric(name: str, points: Mapping[AttributeSet, float], start_unix_nano: in
             ],
         ),
     )
+
+
+def _histogram(distributions: Mapping[AttributeSet, Distribution], start_unix_nano: int, now_unix_nano: int) -> Metric:
+    meaning = METRICS[METRIC_OTEL_CARBON_OPERATION_CO2E]
+    points = [
+        HistogramDataPoint(
+            attributes=_attributes(attributes),
+            start_time_unix_nano=start_unix_nano,
+            time_unix_nano=now_unix_nano,
+            count=sum(distribution.counts),
+            sum=distribution.sum_grams,
+            bucket_counts=distribution.counts,
+            explicit_bounds=BOUNDS_GRAMS,
+            exemplars=_exemplars(distribution),
+        )
+        for attributes, distribution in sorted(distributions.items(), key=lambda each: each[0])
+    ]
+    histogram = Histogram(
+        aggregation_temporality=AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE, data_points=points
+    )
+    return Metric(name=meaning.name, unit=meaning.unit, description=meaning.brief, histogram=histogram)
+
+
+def _exemplars(distribution: Distribution) -> list[Exemplar]:
+    if distribution.example is None:
+        return []
+    span, co2e_grams, ended_unix_nano = distribution.example
+    return [
+        Exemplar(
+            trace_id=bytes.fromhex(span.trace_id),
+            span_id=bytes.fromhex(span.span_id),
+            as_double=co2e_grams,
+            time_unix_nano=ended_unix_nano,
+        )
+    ]
 
 
 def _attributes(attributes: AttributeSet) -> list[KeyValue]:

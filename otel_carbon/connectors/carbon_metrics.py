@@ -8,13 +8,15 @@ import time
 import uuid
 from dataclasses import dataclass
 
+from otel_carbon.connectors._distribution import Distributions
 from otel_carbon.connectors._memo import SpanMemo
 from otel_carbon.connectors._request import metrics_payload
 from otel_carbon.errors import CarbonError, ConfigError
+from otel_carbon.model import Footprint
 from otel_carbon.pipeline.component import Factory, Kind, Settings, Stability
 from otel_carbon.pipeline.duration import duration_s
 from otel_carbon.pipeline.pdata import Payload, Signal
-from otel_carbon.pipeline.tally import Tally
+from otel_carbon.pipeline.tally import DEFAULT_ATTRIBUTE_LIMIT, DEFAULT_CARDINALITY_LIMIT, Tally
 
 __all__ = ["FACTORY", "CarbonMetricsConnector", "Config"]
 
@@ -33,6 +35,14 @@ class Config:
     """How often the counters are sent on."""
     remembered_spans: int = 100_000
     """A span that is sent again is counted once as long as it is among this many."""
+    histogram: bool = False
+    """Whether the distribution of single calls is given too, as otel_carbon.operation.co2e."""
+    metrics_attributes: tuple[str, ...] = ()
+    """Parties that are attributes of the metrics too: service, environment, tenant, project, workload, agent."""
+    cardinality_limit: int = DEFAULT_CARDINALITY_LIMIT
+    """Attribute sets per metric; what is beyond is added up under otel.metric.overflow."""
+    attribute_limit: int = DEFAULT_ATTRIBUTE_LIMIT
+    """Values per attribute; what is beyond is added up under the value otel_carbon.overflow."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
@@ -40,6 +50,11 @@ class Config:
             raise ConfigError("interval must be longer than 0s")
         if self.remembered_spans < 1:
             raise ConfigError("remembered_spans must be at least 1")
+        self.tally()
+
+    def tally(self) -> Tally:
+        """Return sums with these attributes and limits."""
+        return Tally(self.cardinality_limit, self.attribute_limit, self.metrics_attributes)
 
 
 class CarbonMetricsConnector:
@@ -52,7 +67,11 @@ class CarbonMetricsConnector:
         if Signal.METRICS not in settings.consumers:
             raise ConfigError(f"{settings.id} gives metrics: name it as a receiver of a metrics pipeline")
         self._consume = settings.consumers[Signal.METRICS]
-        self._tally: Tally = settings.shared["tally"]
+        self._tally = config.tally()
+        self._distributions = Distributions() if config.histogram else None
+        # What the ledger takes back, it tells everyone who counts.
+        taken_back: list[Tally] = settings.shared["tallies"]
+        taken_back.append(self._tally)
         self._interval_s = duration_s(config.interval, "interval")
         self._memo = SpanMemo(config.remembered_spans)
         self._instance_id = str(uuid.uuid4())
@@ -79,7 +98,13 @@ class CarbonMetricsConnector:
             sighting = enriched.sighting
             if enriched.outcome is None or sighting.call is None or not self._memo.add(sighting.span):
                 continue
-            self._tally.add(sighting.call, enriched.outcome, sighting.adjusted_count)
+            outcome = enriched.outcome
+            sums = self._tally.add(sighting.call, outcome, sighting.adjusted_count, sighting.attribution)
+            if self._distributions is None or sums is None or not isinstance(outcome, Footprint):
+                continue
+            if outcome.co2e_grams is not None:
+                co2e_grams, ended_unix_nano = outcome.co2e_grams.central, sighting.ended_unix_nano
+                self._distributions.add(sums.attributes, co2e_grams, sighting.span, ended_unix_nano)
 
     async def _run(self) -> None:
         while True:
@@ -89,6 +114,7 @@ class CarbonMetricsConnector:
     async def _emit(self) -> None:
         payload = metrics_payload(
             self._tally.snapshot(),
+            {} if self._distributions is None else self._distributions.snapshot(),
             instance_id=self._instance_id,
             start_unix_nano=self._start_unix_nano,
             now_unix_nano=time.time_ns(),

@@ -49,7 +49,7 @@ class LedgerExporter:
         self._cursor = f"{settings.id}@{shared['journal_id']}"
         self._estimator: Estimator | None = shared.get("estimator")
         self._reader: SpanReader | None = shared.get("reader")
-        self._tally: Tally | None = shared.get("tally")
+        self._tallies: list[Tally] = shared.get("tallies", [])
         self._telemetry: Telemetry | None = shared.get("telemetry")
         self._ledger: Ledger | None = None
 
@@ -79,9 +79,9 @@ class LedgerExporter:
         if not entries:
             return
         recorded, unreadable = await asyncio.to_thread(self._record, entries)
-        if self._tally is not None:
-            for reversal in recorded.reversals:
-                self._tally.add_reversed(reversal.attributes, reversal.co2e_grams)
+        for reversal in recorded.reversals:
+            for tally in self._tallies:
+                tally.add_reversed(reversal.attributes, reversal.co2e_grams, reversal.attribution)
         self._count(recorded)
         if unreadable:
             raise PermanentExportError(f"{unreadable} spans are in requests that cannot be read", unreadable)

@@ -23,7 +23,7 @@ def check_config(config: GatewayConfig, *, source: str) -> None:
     """
     shared = {
         "telemetry": SelfMetrics(),
-        "tally": Tally(),
+        "tallies": list[Tally](),
         "data_dir": Path(),
         "journal_id": "",
         "has_room": lambda: False,

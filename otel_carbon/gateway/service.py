@@ -35,7 +35,7 @@ class Gateway:
 
     def __init__(self, config: GatewayConfig, data_dir: Path, *, source: str, journal_dir: Path | None = None) -> None:
         self.telemetry = SelfMetrics()
-        self.tally = Tally()
+        self.tallies: list[Tally] = []
         self.data_dir = data_dir
         self._config = config
         self._source = source
@@ -118,7 +118,7 @@ class Gateway:
         self._journal = Journal(self._journal_dir / JOURNAL_NAME, settings)
         shared = {
             "telemetry": self.telemetry,
-            "tally": self.tally,
+            "tallies": self.tallies,
             "data_dir": self.data_dir,
             "journal_id": self._journal.id,
             "has_room": self._journal.has_room,

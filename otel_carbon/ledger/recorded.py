@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from otel_carbon.model import Attribution
+
 __all__ = ["Recorded", "Reversal"]
+
+_NOBODY = Attribution()
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,8 @@ class Reversal:
 
     attributes: tuple[tuple[str, str], ...]
     co2e_grams: float
+    attribution: Attribution = _NOBODY
+    """Who it was accounted to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from otel_carbon.ledger.profiles import INDEX, adjusted_count_of
 from otel_carbon.ledger.recorded import Reversal
-from otel_carbon.model import Footprint, Outcome, Sighting
+from otel_carbon.model import Attribution, Footprint, Outcome, Sighting
 from otel_carbon.pipeline.tally import measurement_attributes
 from otel_carbon.semconv.carbon import OTEL_CARBON_REGION_NAME
 from otel_carbon.semconv.gen_ai import GEN_AI_OPERATION_NAME, GEN_AI_PROVIDER_NAME, GEN_AI_RESPONSE_MODEL
@@ -21,7 +22,7 @@ def reversal_of_span(sighting: Sighting, outcome: Outcome) -> Reversal | None:
     if call is None or not isinstance(outcome, Footprint) or outcome.co2e_grams is None:
         return None
     co2e_grams = outcome.co2e_grams.central * adjusted_count_of(sighting)
-    return Reversal(measurement_attributes(call, outcome), co2e_grams)
+    return Reversal(measurement_attributes(call, outcome), co2e_grams, sighting.attribution)
 
 
 def reversal_of_line(reversal_row: Sequence[Any]) -> Reversal | None:
@@ -36,4 +37,5 @@ def reversal_of_line(reversal_row: Sequence[Any]) -> Reversal | None:
         (OTEL_CARBON_REGION_NAME, line["region"]),
     )
     attributes = tuple((key, value) for key, value in named if value is not None)
-    return Reversal(attributes, -line["co2e_grams_central"])
+    attribution = Attribution(**{field.name: line[field.name] for field in fields(Attribution)})
+    return Reversal(attributes, -line["co2e_grams_central"], attribution)

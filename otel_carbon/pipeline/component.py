@@ -136,7 +136,7 @@ class Settings:
     | key | value |
     |---|---|
     | `telemetry` | `Telemetry`, the gateway's own metrics |
-    | `tally` | `otel_carbon.pipeline.tally.Tally`, the sums behind the carbon metrics |
+    | `tallies` | list of `otel_carbon.pipeline.tally.Tally`: whoever counts adds its own, to hear what is taken back |
     | `data_dir` | `pathlib.Path` of the data directory |
     | `journal_id` | `str`, changes when the journal file is a new one; part of the name of a cursor kept elsewhere |
     | `estimator` | for exporters: the `Estimator` of the `carbon` processor in front of them, when there is one |

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import threading
 
-from otel_carbon.model import Call, Footprint, Outcome, Status, believed_count
+from otel_carbon.errors import ConfigError
+from otel_carbon.model import Attribution, Call, Footprint, Outcome, Status, believed_count
+from otel_carbon.pipeline.parties import METRIC_PARTIES, check_parties
 from otel_carbon.pipeline.sums import TOKEN_KINDS, AttributeSet, Dimensions, Sums
 from otel_carbon.semconv.carbon import (
     METRIC_OTEL_CARBON_CO2E,
@@ -26,63 +28,121 @@ from otel_carbon.semconv.carbon import (
 from otel_carbon.semconv.gen_ai import GEN_AI_OPERATION_NAME, GEN_AI_PROVIDER_NAME, GEN_AI_RESPONSE_MODEL
 from otel_carbon.units import joules_from_wh
 
-__all__ = ["DEFAULT_CARDINALITY_LIMIT", "OVERFLOW", "Tally", "measurement_attributes"]
+__all__ = [
+    "DEFAULT_ATTRIBUTE_LIMIT",
+    "DEFAULT_CARDINALITY_LIMIT",
+    "OVERFLOW",
+    "OVERFLOW_VALUE",
+    "Tally",
+    "measurement_attributes",
+    "quantity_dimensions",
+]
 
 DEFAULT_CARDINALITY_LIMIT = 2000
 """Attribute sets per metric, the default of the metrics SDK specification (Cardinality limits)."""
+DEFAULT_ATTRIBUTE_LIMIT = 500
+"""Values per attribute."""
 
 OVERFLOW: AttributeSet = (("otel.metric.overflow", "true"),)
 """The set that takes every measurement beyond the limit, as the specification names it."""
 
+OVERFLOW_VALUE = "otel_carbon.overflow"
+"""What takes the values of one attribute beyond its limit, so that one unruly attribute cannot hide the others."""
+
+_KEYS = (GEN_AI_OPERATION_NAME, GEN_AI_PROVIDER_NAME, GEN_AI_RESPONSE_MODEL, OTEL_CARBON_REGION_NAME)
 _ESTIMATED = Status.ESTIMATED.value
 
 
 def measurement_attributes(call: Call, outcome: Outcome) -> AttributeSet:
     """Return the attributes that the measurements of this call carry. What is not known is left out."""
-    return _quantity_attributes(_quantity_dimensions(call, outcome))
+    return _named(_KEYS, quantity_dimensions(call, outcome))
 
 
 class Tally:
     """Thread-safe sums of footprints, tokens and spans by their low-cardinality attributes.
 
-    At most `cardinality_limit` attribute sets are kept; what comes after is added to the set `OVERFLOW`, so that the
-    totals stay right.
+    Args:
+        cardinality_limit: attribute sets that are kept at most; what comes after is added to the set `OVERFLOW`.
+        attribute_limit: values of one attribute that are kept at most; each further one becomes `OVERFLOW_VALUE`.
+        parties: which parties that a call is accounted to are attributes too, of `METRIC_PARTIES`.
+
+    Whatever the limits, the totals stay right.
+
+    Raises:
+        ConfigError: a limit leaves no room, or a party cannot be an attribute.
     """
 
-    def __init__(self, cardinality_limit: int = DEFAULT_CARDINALITY_LIMIT) -> None:
-        self._limit = cardinality_limit
+    def __init__(
+        self,
+        cardinality_limit: int = DEFAULT_CARDINALITY_LIMIT,
+        attribute_limit: int = DEFAULT_ATTRIBUTE_LIMIT,
+        parties: tuple[str, ...] = (),
+    ) -> None:
+        check_parties(parties)
+        for name, limit in (("cardinality_limit", cardinality_limit), ("attribute_limit", attribute_limit)):
+            if limit < 1:
+                raise ConfigError(f"{name} must be at least 1")
+        self.parties = parties
         self.lock = threading.Lock()
-        """To be held while sums that `add` returned are added to by `Sums.add_again`."""
+        """To be held while sums are looked for, and added to by `Sums.add_again`."""
+        self._limit = cardinality_limit
+        self._attribute_limit = attribute_limit
+        self._keys = (*_KEYS, *(METRIC_PARTIES[party] for party in parties))
+        self._values: tuple[set[str], ...] = tuple(set() for _ in self._keys)
         self._quantities: dict[Dimensions, Sums] = {}
         self._other_spans: dict[Dimensions, int] = {}
         self._reversed_grams: dict[AttributeSet, float] = {}
 
-    def add(self, call: Call, outcome: Outcome, adjusted_count: float = 1.0) -> Sums | None:
+    def add(
+        self, call: Call, outcome: Outcome, adjusted_count: float = 1.0, attribution: Attribution | None = None
+    ) -> Sums | None:
         """Add one call that this stage marked with this outcome. Returns the sums that its quantities are in, if any.
 
         Quantities are multiplied by `adjusted_count`, the number of calls that a sampled one stands for; a value that
         is implausible counts as one. The span itself is counted once.
         """
         count = believed_count(adjusted_count)
+        dimensions = (*quantity_dimensions(call, outcome), *self.named(attribution))
         with self.lock:
             if isinstance(outcome, Footprint):
-                sums = self._sums(_quantity_dimensions(call, outcome))
+                sums = self.sums(dimensions)
                 sums.estimated_spans += 1
                 sums.add_footprint(outcome, count)
             else:
                 # The value, not the member: hashing a member runs Python code.
-                self._count_span((outcome.status.value, call.provider))
+                self._count_span((outcome.status.value, self._within_limit(1, call.provider)))
                 if outcome.status is not Status.UNKNOWN_MODEL:
                     return None
-                sums = self._sums(_quantity_dimensions(call, outcome))
+                sums = self.sums(dimensions)
             if call.usage is not None:
                 sums.add_usage(call.usage, count)
             return sums
 
-    def add_reversed(self, attributes: AttributeSet, co2e_grams: float) -> None:
+    def named(self, attribution: Attribution | None) -> Dimensions:
+        """Return who a call is accounted to, as far as the metrics say so."""
+        return tuple(getattr(attribution, party, None) for party in self.parties)
+
+    def sums(self, dimensions: Dimensions) -> Sums:
+        """Return the sums of these dimensions, or those that take what is beyond a limit. Needs `lock`."""
+        quantities = self._quantities
+        sums = quantities.get(dimensions)
+        if sums is not None:
+            return sums
+        kept = tuple(self._within_limit(at, value) for at, value in enumerate(dimensions))
+        if kept not in quantities and len(quantities) >= self._limit - 1:
+            kept = ()
+        sums = quantities.get(kept)
+        if sums is None:
+            sums = quantities[kept] = Sums(kept, _named(self._keys, kept))
+        return sums
+
+    def add_reversed(self, attributes: AttributeSet, co2e_grams: float, attribution: Attribution | None = None) -> None:
         """Add emissions, in g, that the ledger took back; net emissions are `otel_carbon.co2e` minus these."""
         grams = self._reversed_grams
+        values = dict(zip(self._keys[len(_KEYS) :], self.named(attribution), strict=True)) | dict(attributes)
         with self.lock:
+            kept = tuple(self._within_limit(at, values.get(key)) for at, key in enumerate(self._keys))
+            attributes = _named(self._keys, kept)
             if attributes not in grams and len(grams) >= self._limit - 1:
                 attributes = OVERFLOW
             grams[attributes] = grams.get(attributes, 0.0) + co2e_grams
@@ -105,7 +165,8 @@ class Tally:
     def reset_after_fork(self) -> None:
         """Begin at zero in a child process, with a lock that no thread of the parent can hold."""
         self.lock = threading.Lock()
-        self._quantities = {}
+        for sums in self._quantities.values():
+            sums.clear()  # whoever holds them goes on to add to them
         self._other_spans = {}
         self._reversed_grams = {}
 
@@ -115,37 +176,30 @@ class Tally:
             dimensions = ()
         spans[dimensions] = spans.get(dimensions, 0) + 1
 
-    def _sums(self, dimensions: Dimensions) -> Sums:
-        quantities = self._quantities
-        sums = quantities.get(dimensions)
-        if sums is None:
-            if len(quantities) >= self._limit - 1:
-                dimensions = ()
-            sums = quantities.get(dimensions)
-            if sums is None:
-                sums = quantities[dimensions] = Sums(dimensions, _quantity_attributes(dimensions))
-        return sums
+    def _within_limit(self, at: int, value: str | None) -> str | None:
+        known = self._values[at]
+        if value is None or value in known:
+            return value
+        if len(known) >= self._attribute_limit:
+            return OVERFLOW_VALUE
+        known.add(value)
+        return value
 
 
-def _quantity_dimensions(call: Call, outcome: Outcome) -> Dimensions:
+def quantity_dimensions(call: Call, outcome: Outcome) -> Dimensions:
+    """Return the values of the attributes that the measurements of a call always have."""
     region = outcome.region.name if isinstance(outcome, Footprint) else None
     return (call.operation, call.provider, call.model or call.request_model, region)
 
 
-def _quantity_attributes(dimensions: Dimensions) -> AttributeSet:
-    keys = (GEN_AI_OPERATION_NAME, GEN_AI_PROVIDER_NAME, GEN_AI_RESPONSE_MODEL, OTEL_CARBON_REGION_NAME)
-    return _named(keys, dimensions)
-
-
 def _span_attributes(dimensions: Dimensions) -> AttributeSet:
-    status_and_provider = _named((OTEL_CARBON_STATUS, GEN_AI_PROVIDER_NAME), dimensions)
-    return tuple(sorted(status_and_provider))
+    return _named((OTEL_CARBON_STATUS, GEN_AI_PROVIDER_NAME), dimensions)
 
 
 def _named(keys: tuple[str, ...], dimensions: Dimensions) -> AttributeSet:
     if not dimensions:
         return OVERFLOW
-    return tuple((key, value) for key, value in zip(keys, dimensions, strict=True) if value is not None)
+    return tuple(sorted((key, value) for key, value in zip(keys, dimensions, strict=True) if value is not None))
 
 
 def _quantity_sums(quantities: list[Sums]) -> dict[str, dict[AttributeSet, float]]:
@@ -160,7 +214,8 @@ def _quantity_sums(quantities: list[Sums]) -> dict[str, dict[AttributeSet, float
         for name, wh in zip(energy_names, sums.energy_wh or (), strict=False):
             result[name][attributes] = joules_from_wh(wh)
         for kind, count in zip(TOKEN_KINDS, sums.tokens or (), strict=False):
-            kind_attributes = (*attributes, (OTEL_CARBON_TOKEN_KIND, kind)) if sums.dimensions else OVERFLOW
+            of_kind = sorted((*attributes, (OTEL_CARBON_TOKEN_KIND, kind)))
+            kind_attributes = tuple(of_kind) if sums.dimensions else OVERFLOW
             tokens[kind_attributes] = tokens.get(kind_attributes, 0.0) + count
     result[METRIC_OTEL_CARBON_TOKENS] = tokens
     return result

@@ -27,16 +27,17 @@ class BaggageParties:
 
     Args:
         rules: which attribute keys name which party.
-        keys: those of them that are taken from the baggage.
+        keys: those of them that are taken from the baggage; by default our own names, where the rules have them.
 
     Raises:
         ConfigError: a key names no party.
     """
 
-    def __init__(self, rules: AttributionRules, keys: tuple[str, ...] = DEFAULT_BAGGAGE_KEYS) -> None:
-        self._parties = [(party, wanted) for party in rules.parties() if (wanted := [k for k in party if k in keys])]
+    def __init__(self, rules: AttributionRules, keys: tuple[str, ...] | None = None) -> None:
+        named = DEFAULT_BAGGAGE_KEYS if keys is None else keys
+        self._parties = [(party, wanted) for party in rules.parties() if (wanted := [k for k in party if k in named])]
         self._keys = tuple(key for _, wanted in self._parties for key in wanted)
-        unknown = [key for key in keys if key not in self._keys]
+        unknown = [key for key in keys or () if key not in self._keys]
         if unknown:
             raise ConfigError(f"baggage_keys: {unknown[0]!r} names nobody; name it in attribution too")
         self.noted: dict[int, dict[str, str]] = {}

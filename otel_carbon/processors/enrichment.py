@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from opentelemetry.metrics import MeterProvider
 
 from otel_carbon.estimator import Estimator
 from otel_carbon.estimator.card import card_quantities
 from otel_carbon.factors import FactorTables
-from otel_carbon.model import Call, Footprint, Mark, NotEstimated, Outcome, Sighting, Status
-from otel_carbon.processors.attributes import replace_values, write_attributes
-from otel_carbon.processors.baggage import DEFAULT_BAGGAGE_KEYS, BaggageParties
+from otel_carbon.model import Attribution, Call, Footprint, Mark, NotEstimated, Outcome, Sighting, Status
+from otel_carbon.pipeline.parties import check_parties
+from otel_carbon.pipeline.tally import DEFAULT_ATTRIBUTE_LIMIT
+from otel_carbon.processors.attributes import attribute_values, replace_values, write_attributes
+from otel_carbon.processors.baggage import BaggageParties
 from otel_carbon.processors.duplicates import CountedCalls, EndedCall
 from otel_carbon.processors.ended_span import calls_stood_for, read_span, sighting_of
 from otel_carbon.processors.known_calls import KnownCall, KnownCalls
 from otel_carbon.processors.meter import CarbonMeter
 from otel_carbon.semconv.carbon import OTEL_CARBON_STATUS
 from otel_carbon.spans import SpanReader, Tokens, mark_attributes, read_mark, tokens_of
+
+if TYPE_CHECKING:
+    from otel_carbon.ledger.recorded import Reversal
 
 __all__ = ["Enrichment", "SightingWriter"]
 
@@ -58,11 +63,21 @@ class Enrichment:
         *,
         metrics: bool | Literal["histogram"] = True,
         every_call_seen: bool = False,
-        baggage_keys: tuple[str, ...] = DEFAULT_BAGGAGE_KEYS,
+        baggage_keys: tuple[str, ...] | None = None,
+        metrics_attributes: tuple[str, ...] = (),
+        metrics_attribute_limit: int | None = None,
     ) -> None:
+        check_parties(metrics_attributes)
         self._estimator = estimator or Estimator(FactorTables.bundled())
         self._reader = reader or SpanReader.bundled()
-        self._meter = CarbonMeter(meter_provider, histogram=metrics == "histogram") if metrics else None
+        self._meter = None
+        if metrics:
+            self._meter = CarbonMeter(
+                meter_provider,
+                histogram=metrics == "histogram",
+                parties=metrics_attributes,
+                attribute_limit=DEFAULT_ATTRIBUTE_LIMIT if metrics_attribute_limit is None else metrics_attribute_limit,
+            )
         self._ledger = _writer(ledger, self._estimator, self._meter)
         self._every_call_seen = every_call_seen
         self._count: Callable[[Any], float] = _one if every_call_seen else calls_stood_for
@@ -116,7 +131,7 @@ class Enrichment:
         write_attributes(span, written)
         count = self._count(span)
         if self._meter is not None:
-            series = self._meter.record(call, outcome, span.context, count)
+            series = self._meter.record(call, outcome, span.context, count, self._parties(span))
             if known is not None:
                 known.series = series
         if self._ledger is not None:
@@ -143,7 +158,7 @@ class Enrichment:
             write_attributes(span, {key: written[key] for key in written if key not in values})
         count = self._count(span)
         if known.series is not None:
-            known.series.add(quantities, tokens, span.context, count)
+            known.series.add(quantities, tokens, span.context, count, self._parties(span))
         if self._ledger is not None:
             self._record(span, known.again(span, tokens, response_id), None, count)
         return written
@@ -159,6 +174,12 @@ class Enrichment:
         if self._estimator.hourly is not None and isinstance(outcome, Footprint):
             return read_mark(written)  # the hour that is on the span, not one that is known when the ledger writes
         return None
+
+    def _parties(self, span: Any) -> Attribution | None:
+        """Return who a span is accounted to, where the metrics say so."""
+        if self._meter is None or not self._meter.parties:
+            return None
+        return self._reader.attribution(attribute_values(span._attributes), attribute_values(span.resource.attributes))
 
     def flush(self, timeout_s: float) -> None:
         """Wait until the ledger has what it was given."""
@@ -184,6 +205,8 @@ def _writer(
 
     if meter is None:
         return LedgerWriter(ledger, estimator)
-    return LedgerWriter(
-        ledger, estimator, on_reversal=lambda taken: meter.take_back(taken.attributes, taken.co2e_grams)
-    )
+
+    def take_back(taken: Reversal) -> None:
+        meter.take_back(taken.attributes, taken.co2e_grams, taken.attribution)
+
+    return LedgerWriter(ledger, estimator, on_reversal=take_back)

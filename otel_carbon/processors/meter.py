@@ -15,9 +15,9 @@ from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, NoOpMet
 from opentelemetry.trace import SpanContext
 
 from otel_carbon._version import __version__
-from otel_carbon.model import Call, Footprint, Outcome, believed_count
-from otel_carbon.pipeline.sums import AttributeSet, Sums
-from otel_carbon.pipeline.tally import OVERFLOW, Tally
+from otel_carbon.model import Attribution, Call, Footprint, Outcome, believed_count
+from otel_carbon.pipeline.sums import AttributeSet, Dimensions, Sums
+from otel_carbon.pipeline.tally import DEFAULT_ATTRIBUTE_LIMIT, OVERFLOW, Tally, quantity_dimensions
 from otel_carbon.semconv.carbon import (
     METRIC_OTEL_CARBON_CO2E,
     METRIC_OTEL_CARBON_CO2E_HIGH,
@@ -59,30 +59,47 @@ class CarbonMeter:
     the spans that it covers: a call to the SDK for every span would cost more than the estimate itself.
     """
 
-    def __init__(self, meter_provider: MeterProvider | None = None, *, histogram: bool = False) -> None:
+    def __init__(
+        self,
+        meter_provider: MeterProvider | None = None,
+        *,
+        histogram: bool = False,
+        parties: tuple[str, ...] = (),
+        attribute_limit: int = DEFAULT_ATTRIBUTE_LIMIT,
+    ) -> None:
+        self.parties = parties
+        """Who a call is accounted to, as far as the metrics say so."""
+        self._tally = Tally(parties=parties, attribute_limit=attribute_limit)
         self._meter_provider = meter_provider
         self._histogram = histogram
         self._lock = threading.Lock()
         self._instruments: _Instruments | None = None
 
     def record(
-        self, call: Call, outcome: Outcome, span_context: SpanContext, adjusted_count: float = 1.0
+        self,
+        call: Call,
+        outcome: Outcome,
+        span_context: SpanContext,
+        adjusted_count: float = 1.0,
+        attribution: Attribution | None = None,
     ) -> Series | None:
         """Count one call that was marked with this outcome on the span of this context.
 
         Returns what counts further calls of its kind, where it was estimated and is counted.
         """
         instruments = self._instruments or self._bind()
-        return None if instruments is None else instruments.record(call, outcome, span_context, adjusted_count)
+        if instruments is None:
+            return None
+        return instruments.record(call, outcome, span_context, adjusted_count, attribution)
 
     def counts(self) -> bool:
         """Return whether there is a meter provider to count for."""
         return self._instruments is not None or self._bind() is not None
 
-    def take_back(self, attributes: AttributeSet, co2e_grams: float) -> None:
+    def take_back(self, attributes: AttributeSet, co2e_grams: float, attribution: Attribution | None = None) -> None:
         """Count emissions, in g, that were counted and that the ledger does not count."""
         if self._instruments is not None:
-            self._instruments.take_back(attributes, co2e_grams)
+            self._tally.add_reversed(attributes, co2e_grams, attribution)
 
     def _bind(self) -> _Instruments | None:
         provider = self._meter_provider or metrics.get_meter_provider()
@@ -91,7 +108,7 @@ class CarbonMeter:
             return None
         with self._lock:
             if self._instruments is None:
-                self._instruments = _Instruments(provider, histogram=self._histogram)
+                self._instruments = _Instruments(provider, self._tally, histogram=self._histogram)
             return self._instruments
 
 
@@ -102,41 +119,42 @@ _Example = tuple[Sums, float, SpanContext]
 class Series:
     """Counts calls that have the same attributes on every metric."""
 
-    __slots__ = ("_instruments", "_sums")
+    __slots__ = ("_dimensions", "_instruments", "_sums")
 
-    def __init__(self, instruments: _Instruments, sums: Sums) -> None:
+    def __init__(self, instruments: _Instruments, sums: Sums, dimensions: Dimensions) -> None:
         self._instruments = instruments
         self._sums = sums
+        self._dimensions = dimensions
 
     def add(
-        self, quantities: Sequence[float], tokens: Sequence[int], span_context: SpanContext, adjusted_count: float
+        self,
+        quantities: Sequence[float],
+        tokens: Sequence[int],
+        span_context: SpanContext,
+        adjusted_count: float,
+        attribution: Attribution | None,
     ) -> None:
         """Count another estimated call; see `Sums.add_again`."""
         count = 1.0 if adjusted_count == 1.0 else believed_count(adjusted_count)
-        instruments = self._instruments
-        with instruments.tally.lock:
-            self._sums.add_again(quantities, tokens, count)
-        if instruments.operation_co2e is not None:
-            self.measured(quantities[3], span_context, adjusted_count)
-        elif span_context.trace_flags.sampled:
-            instruments.examples.append((self._sums, quantities[3] * adjusted_count, span_context))
+        sums, instruments = self._sums, self._instruments
+        tally = instruments.tally
+        with tally.lock:
+            if attribution is not None:
+                sums = tally.sums((*self._dimensions, *tally.named(attribution)))
+            sums.add_again(quantities, tokens, count)
+        instruments.measured(sums, quantities[3], span_context, adjusted_count)
 
     def measured(self, co2e_grams: float, span_context: SpanContext, adjusted_count: float) -> None:
-        """Take a call for exemplars, and for the distribution where there is one."""
-        instruments = self._instruments
-        if span_context.trace_flags.sampled:
-            instruments.examples.append((self._sums, co2e_grams * adjusted_count, span_context))
-        if instruments.operation_co2e is not None:
-            attributes = _exported(self._sums.attributes)
-            instruments.operation_co2e.record(co2e_grams, attributes, _context_of(span_context))
+        """Take the first call for exemplars, and for the distribution where there is one."""
+        self._instruments.measured(self._sums, co2e_grams, span_context, adjusted_count)
 
 
 class _Instruments:
     """The instruments of one meter provider, and the sums behind them."""
 
-    def __init__(self, provider: MeterProvider, *, histogram: bool) -> None:
+    def __init__(self, provider: MeterProvider, tally: Tally, *, histogram: bool) -> None:
         self._provider = provider
-        self.tally = Tally()
+        self.tally = tally
         self._collecting = threading.Lock()
         self._sums: dict[str, dict[AttributeSet, float]] = {}
         self._counted_grams: dict[AttributeSet, float] = {}
@@ -148,16 +166,26 @@ class _Instruments:
         self._observed = [self._observe(meter, name) for name in _OBSERVED]
         _reset_after_fork(self)
 
-    def record(self, call: Call, outcome: Outcome, span_context: SpanContext, adjusted_count: float) -> Series | None:
-        sums = self.tally.add(call, outcome, adjusted_count)
+    def record(
+        self,
+        call: Call,
+        outcome: Outcome,
+        span_context: SpanContext,
+        adjusted_count: float,
+        attribution: Attribution | None,
+    ) -> Series | None:
+        sums = self.tally.add(call, outcome, adjusted_count, attribution)
         if sums is None or not isinstance(outcome, Footprint) or outcome.co2e_grams is None:
             return None
-        series = Series(self, sums)
+        series = Series(self, sums, quantity_dimensions(call, outcome))
         series.measured(outcome.co2e_grams.central, span_context, adjusted_count)
         return series
 
-    def take_back(self, attributes: AttributeSet, co2e_grams: float) -> None:
-        self.tally.add_reversed(attributes, co2e_grams)
+    def measured(self, sums: Sums, co2e_grams: float, span_context: SpanContext, adjusted_count: float) -> None:
+        if span_context.trace_flags.sampled:
+            self.examples.append((sums, co2e_grams * adjusted_count, span_context))
+        if self.operation_co2e is not None:
+            self.operation_co2e.record(co2e_grams, _exported(sums.attributes), _context_of(span_context))
 
     def reset(self) -> None:
         """Begin at zero in a child process: what was counted before the fork is the parent's to export."""

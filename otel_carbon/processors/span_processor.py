@@ -43,9 +43,15 @@ class CarbonSpanProcessor(SpanProcessor):
         ledger: path of a local ledger, or its writer; every GenAI-related span is then recorded in it.
         meter_provider: where the counters go; by default the global one, as soon as one is set.
         metrics: False counts nothing, `histogram` adds the distribution `otel_carbon.operation.co2e`.
+        baggage_keys: attribute keys that are taken from W3C baggage too, where the span does not name the party; by
+            default our own names. Each names a party in the reader's attribution rules.
+        metrics_attributes: parties that are attributes of the metrics too: service, environment, tenant, project,
+            workload, agent.
+        metrics_attribute_limit: values of one metric attribute that are told apart; what is beyond is added up.
         every_call_seen: the sampler drops no GenAI span (`KeepGenAI`), so each span stands for itself alone.
 
     Raises:
+        ConfigError: a baggage key names no party, or a party cannot be an attribute of the metrics.
         MissingExtraError: a ledger is asked for and the extra `ledger` is not installed.
         StorageError: the ledger cannot be opened.
     """
@@ -58,13 +64,24 @@ class CarbonSpanProcessor(SpanProcessor):
         meter_provider: MeterProvider | None = None,
         *,
         metrics: bool | Literal["histogram"] = True,
+        baggage_keys: tuple[str, ...] | None = None,
+        metrics_attributes: tuple[str, ...] = (),
+        metrics_attribute_limit: int | None = None,
         every_call_seen: bool = False,
     ) -> None:
         # What works on spans takes longer to import than the SDK's own part, so it is loaded with the first processor.
         from otel_carbon.processors.enrichment import Enrichment  # noqa: PLC0415 - see above
 
         self._enrichment = Enrichment(
-            estimator, reader, ledger, meter_provider, metrics=metrics, every_call_seen=every_call_seen
+            estimator,
+            reader,
+            ledger,
+            meter_provider,
+            metrics=metrics,
+            baggage_keys=baggage_keys,
+            metrics_attributes=metrics_attributes,
+            metrics_attribute_limit=metrics_attribute_limit,
+            every_call_seen=every_call_seen,
         )
         self._markers = self._enrichment.markers
         self._baggage = self._enrichment.baggage
