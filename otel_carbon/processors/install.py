@@ -25,8 +25,10 @@ from otel_carbon.estimator import (
 from otel_carbon.factors import FactorTables
 from otel_carbon.processors.enrichment import SightingWriter
 from otel_carbon.processors.keeping import keeps_genai, wrap_sampler
+from otel_carbon.processors.parties import PartySettings
 from otel_carbon.processors.span_processor import CarbonSpanProcessor
 from otel_carbon.processors.switches import ENABLED, KEEP_GENAI, is_enabled, switch
+from otel_carbon.spans import SpanReader
 
 __all__ = ["GRID_PROVIDER", "LEDGER", "METRICS", "install"]
 
@@ -57,6 +59,9 @@ def install(
     overrides: Sequence[Override | Mapping[str, Any]] | None = None,
     model_aliases: Mapping[str, str] | None = None,
     keep_genai: bool | None = None,
+    attribution: Mapping[str, Sequence[str]] | None = None,
+    baggage_keys: Sequence[str] | None = None,
+    metrics_attributes: Sequence[str] | None = None,
 ) -> CarbonSpanProcessor | None:
     """Put energy, gCO2e and region on every GenAI span of the application. Safe to call more than once.
 
@@ -80,6 +85,10 @@ def install(
         model_aliases: deployment names, and the models they stand for.
         keep_genai: False leaves the provider's sampler as it is, so calls that it drops are not counted. By default
             it is wrapped in `KeepGenAI`: every call is counted, and no more are exported.
+        attribution: attribute keys, best first, by the party that they name (tenant, user …), instead of the default
+            ones of that party.
+        baggage_keys: those of them that are taken from W3C baggage too.
+        metrics_attributes: parties that are attributes of the metrics too.
 
     Raises:
         ConfigError: a setting is wrong; the message names it and the fix.
@@ -108,11 +117,16 @@ def install(
         if processor is None:
             if switch(os.environ, KEEP_GENAI) if keep_genai is None else keep_genai:
                 wrap_sampler(provider)
+            parties = PartySettings.of(os.environ, attribution, baggage_keys, metrics_attributes)
             processor = CarbonSpanProcessor(
                 Estimator(FactorTables.bundled(), _settings(given), _hourly(os.environ)),
+                SpanReader.bundled(parties.rules),
                 ledger=ledger or os.environ.get(LEDGER) or None,
                 meter_provider=meter_provider,
                 metrics=_metrics(os.environ) if metrics is None else metrics,
+                baggage_keys=parties.baggage_keys,
+                metrics_attributes=parties.metrics_attributes,
+                metrics_attribute_limit=parties.metrics_attribute_limit,
                 every_call_seen=keeps_genai(provider),
             )
             _add(provider, processor)

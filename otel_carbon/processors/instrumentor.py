@@ -45,6 +45,9 @@ class CarbonOptions:
     ledger: str | None = None
     metrics: bool | None = None
     keep_genai: bool | None = None
+    attribution: dict[str, list[str]] | None = None
+    baggage_keys: list[str] | None = None
+    metrics_attributes: list[str] | None = None
 
 
 class CarbonInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # as above

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from otel_carbon.errors import ConfigError
 from otel_carbon.model import Attribution
 from otel_carbon.semconv.carbon import OTEL_CARBON_PROJECT, OTEL_CARBON_TENANT, OTEL_CARBON_WORKLOAD
 from otel_carbon.semconv.gen_ai import (
@@ -24,8 +25,11 @@ __all__ = ["AttributionRules", "attribution"]
 class AttributionRules:
     """Attribute keys that name who a call is accounted to, best first.
 
-    Each key is looked for on the span, then on the resource. No key leads to a person by default: name one in `user`
+    The span is asked for all of them, then the resource. No key leads to a person by default: name one in `user`
     (for example `enduser.pseudo.id`) or `conversation` (`gen_ai.conversation.id`) to have it in the ledger.
+
+    Raises:
+        ConfigError: a key is empty.
     """
 
     service: tuple[str, ...] = (SERVICE_NAME,)
@@ -42,6 +46,12 @@ class AttributionRules:
     user: tuple[str, ...] = ()
     agent: tuple[str, ...] = (GEN_AI_AGENT_NAME, GEN_AI_AGENT_ID)
     conversation: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse keys that no attribute can have."""
+        for field in fields(self):
+            if any(not key.strip() for key in getattr(self, field.name)):
+                raise ConfigError(f"{field.name}: an attribute key is empty")
 
     def parties(self) -> tuple[tuple[str, ...], ...]:
         """Return the keys of each party."""
@@ -67,9 +77,10 @@ def attribution(rules: AttributionRules, attributes: Mapping[str, Any], resource
 
 
 def _first(keys: tuple[str, ...], attributes: Mapping[str, Any], resource: Mapping[str, Any]) -> str | None:
-    for key in keys:
-        if key in attributes or key in resource:
-            value = text(attributes.get(key)) or text(resource.get(key))
-            if value is not None:
-                return value
+    for named in (attributes, resource):
+        for key in keys:
+            if key in named:
+                value = text(named[key])
+                if value is not None:
+                    return value
     return None
