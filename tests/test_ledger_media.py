@@ -15,6 +15,7 @@ from otel_carbon.ledger.profiles import INDEX
 from otel_carbon.model import ItemKind, Items, NotEstimated, Sighting, Status
 from otel_carbon.reports import report_document, summarise
 from otel_carbon.reports.provenance import provenance_of_line
+from otel_carbon.reports.table import report_text
 
 _HEAD = (7, "2026-11-23T20:00:09.000000Z", "2026-11-23T20:00:00.000000Z", f"{1:032x}", f"{2:016x}")
 _NOTHING = NotEstimated(Status.UNKNOWN_MODEL, "no factor")
@@ -109,4 +110,18 @@ def test_an_image_is_estimated_reported_and_led_back_to_its_source(tmp_path: Pat
     assert "mlenergy-2026" in {source.id for source in found.sources}
     assert second is not None
     assert (second.totals.calls, second.totals.ratio) == (1, 1.0)
+    ledger.close()
+
+
+def test_a_group_without_an_estimate_is_not_shown_as_zero(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path / "ledger.db")
+    clip = sighting(1, usage=None, model="sora-2", items=Items(ItemKind.VIDEOS, 1))
+    ledger.record([clip, sighting(2, model="dall-e-3", usage=None, items=_IMAGES)])
+
+    text = report_text(summarise(ledger, by=("model",)), "ledger.db")
+
+    assert "Media      3 images, 1 video" in text
+    (line,) = (line for line in text.splitlines() if line.startswith("sora-2"))
+    assert "no estimate" in line
+    assert "0 g" not in line
     ledger.close()

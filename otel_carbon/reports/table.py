@@ -133,8 +133,9 @@ class _Page:
             f"  Tokens     {count(totals.input_tokens)} in ({cached} from cache),"
             f" {count(totals.output_tokens)} out ({reasoning} reasoning)"
         )
-        items = ((totals.images, "images"), (totals.videos, "videos"), (totals.audio_seconds, "s of audio"))
-        if made := [f"{count(number)} {unit}" for number, unit in items if number]:
+        items = _named((totals.images, "image", "images"), (totals.videos, "video", "videos"))
+        seconds = [f"{count(totals.audio_seconds)} s of audio"] if totals.audio_seconds else []
+        if made := [*items, *seconds]:
             self._line(f"  Media      {', '.join(made)}")
         self._line()
 
@@ -180,6 +181,8 @@ class _Page:
         if self._console.width >= _WITH_ENERGY:
             cells.append("not given" if energy is None else self._plain(energy_with_bounds(energy, 2)))
         emissions = "not given" if co2e is None else grams_with_bounds(co2e, 2).replace("CO2e", "")
+        if totals.calls and co2e is not None and co2e.high == 0.0:  # no estimate comes to nothing
+            emissions = "no estimate"
         table.add_row(*cells, self._plain(emissions), self._bar(share))
 
     def _name(self, value: str | None) -> str:
