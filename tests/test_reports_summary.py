@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from ledger_cases import estimator, open_ledger, parent_sighting, rows, sighting
 from otel_carbon.errors import ConfigError
 from otel_carbon.ledger import Ledger
 from otel_carbon.ledger.verify import verify
-from otel_carbon.model import Footprint, Interval, Mark, Status, Usage
+from otel_carbon.model import GUESSED_USAGE, Footprint, Interval, Mark, Status, Usage
 from otel_carbon.reports import BY, report_csv, report_document, summarise
 
 _HOUR = 3600.0
@@ -83,6 +84,7 @@ def test_the_document_has_the_shape_of_the_interface(filled: Ledger) -> None:
         "parents": 2,
         "conflicts": 0,
         "claims_differ": 0,
+        "guessed_usage": 0,
     }
     assert document["factor_sets"] == ["otel-carbon-2026.11"]
     assert set(document["totals"]["co2e_grams"]) == {"low", "central", "high"}
@@ -272,6 +274,20 @@ def test_calls_without_usage_add_nothing_and_are_no_unknown(ledger: Ledger) -> N
     totals = summarise(ledger).totals
 
     assert (totals.calls, totals.co2e_grams) == (1, Interval.exact(0.0))
+
+
+def test_counts_that_a_library_guessed_are_low_labelled_and_covered(ledger: Ledger) -> None:
+    told, guessed = sighting(1, start_s=_DAY), sighting(2)
+    assert guessed.call is not None
+    ledger.record([told, replace(guessed, call=replace(guessed.call, guessed=True))])
+
+    report = summarise(ledger)
+    lines = rows(ledger, "SELECT data_tier, confidence, reason FROM lines ORDER BY seq")
+
+    assert report.coverage.guessed_usage == 1
+    assert [line for line in lines if line[0] == "guess"] == [("guess", "low", GUESSED_USAGE)]
+    assert any("1 call whose token counts the library guessed" in note for note in report.notes)
+    assert verify(ledger).problems == ()
 
 
 def test_a_ledger_whose_every_line_is_taken_back_but_one_has_no_dust(ledger: Ledger) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from otel_carbon.estimator.derivation import Names
 from otel_carbon.factors.names import MAX_NAME_CHARACTERS, cut
-from otel_carbon.model import Call, Footprint, NotEstimated, Outcome, Status, Usage
+from otel_carbon.model import GUESSED_USAGE, Call, Confidence, Footprint, NotEstimated, Outcome, Status, Usage
 
 __all__ = [
     "CHEAPER_TIERS",
@@ -14,6 +14,7 @@ __all__ = [
     "has_tokens",
     "is_zero",
     "names_of",
+    "of_guess",
     "says_nothing",
     "with_note",
     "without_usage",
@@ -37,7 +38,7 @@ def says_nothing(outcome: Outcome) -> bool:
 
 def recurs(call: Call) -> bool:
     """Return whether a call with other tokens is estimated as this one, by its card alone."""
-    if call.usage_alternative is not None or call.service_tier in CHEAPER_TIERS:
+    if call.usage_alternative is not None or call.guessed or call.service_tier in CHEAPER_TIERS:
         return False
     if call.items is not None or call.media_outside_input:
         return False
@@ -52,6 +53,13 @@ def without_usage(call: Call) -> NotEstimated:
     if call.failed:
         return _FAILED
     return _NO_COUNTS if call.usage is None else _ALL_ZERO
+
+
+def of_guess(outcome: Outcome) -> Outcome:
+    """Return an outcome whose token counts the emitter guessed: nothing that rests on them is better than low."""
+    if not isinstance(outcome, Footprint):
+        return outcome
+    return replace(outcome, confidence=Confidence.LOW, notes=(*outcome.notes, GUESSED_USAGE))
 
 
 def with_note(outcome: Outcome, note: str) -> Outcome:

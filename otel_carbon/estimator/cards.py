@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from otel_carbon.estimator.calls import CHEAPER_TIERS, with_note
+from otel_carbon.estimator.calls import CHEAPER_TIERS, of_guess, with_note
 from otel_carbon.estimator.card import RateCard, apply_card, rate_card
 from otel_carbon.estimator.derivation import Derivation, widened
 from otel_carbon.estimator.per_wh import per_wh
@@ -78,6 +78,8 @@ def apply(card: Card, usage: Usage, latency_s: float | None) -> Footprint:
 
 def footprint_of(card: Card, usage: Usage, call: Call, constants: Constants) -> Outcome:
     """Return the footprint of a call by its card: with both readings of its counts, its tier and its media."""
+    if call.guessed:
+        return of_guess(footprint_of(card, usage, replace(call, guessed=False), constants))
     alternative, tier = call.usage_alternative, call.service_tier
     try:
         if call.media_outside_input:
@@ -89,9 +91,8 @@ def footprint_of(card: Card, usage: Usage, call: Call, constants: Constants) -> 
         if alternative is None and type(card) is RateCard:  # nearly every call
             return apply_card(card, usage)
         footprint = apply(card, usage, call.latency_s)
-        if alternative is None:
-            return footprint
-        return hull_of_footprints(footprint, apply(card, alternative, call.latency_s))
+        other = footprint if alternative is None else apply(card, alternative, call.latency_s)
+        return footprint if alternative is None else hull_of_footprints(footprint, other)
     except (OverflowError, ValueError):  # beyond floats; an estimator that raises would hold up the ledger
         return _ABSURD
 

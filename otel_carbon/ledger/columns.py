@@ -8,6 +8,7 @@ __all__ = [
     "BOUNDS",
     "COLUMNS",
     "COLUMN_NAMES",
+    "GUESS",
     "MEDIA",
     "NEGATED",
     "QUANTITIES",
@@ -23,6 +24,9 @@ TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tok
 
 MEDIA = ("media_input_tokens", "media_output_tokens", "images", "videos", "audio_seconds")
 """Of the tokens, those of images, audio and video; and what was made or heard, by item."""
+
+GUESS = "guess"
+"""The `data_tier` of a line whose token counts the emitter guessed."""
 
 QUANTITIES = (
     "it_energy_wh",

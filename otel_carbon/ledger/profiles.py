@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from otel_carbon.ledger.clock import utc_text_of_nanoseconds
+from otel_carbon.ledger.columns import GUESS
 from otel_carbon.ledger.template import INDEX, encode_with, template_of
 from otel_carbon.ledger.text import clean
 from otel_carbon.model import (
+    GUESSED_USAGE,
     Attribution,
     Call,
     Confidence,
@@ -113,7 +115,13 @@ def new_profile(
     """Return the profile of this call and all others with the same `profile_key` and the same account."""
     count = adjusted_count_of(sighting)
     who = (*_who(sighting, call, place), count)
-    where = (*_where(place, estimated=why[0] == _ESTIMATED), *account, _UNVERIFIED, clean(source), why[0])
+    where = (
+        *_where(place, estimated=why[0] == _ESTIMATED, guessed=GUESSED_USAGE in why),
+        *account,
+        _UNVERIFIED,
+        clean(source),
+        why[0],
+    )
     tail = (_claimed_count(sighting), None, clean("; ".join(why[1:])) or None)
     return Profile(who, where, tail, count, template_of(who, where, tail))
 
@@ -146,12 +154,13 @@ def _who(sighting: Sighting, call: Call, place: Footprint | None) -> tuple[str |
     return tuple(clean(name) for name in (*names, *models))
 
 
-def _where(place: Footprint | None, *, estimated: bool) -> tuple[str | float | None, ...]:
+def _where(place: Footprint | None, *, estimated: bool, guessed: bool) -> tuple[str | float | None, ...]:
     if place is None:
         return (None,) * 12
     region, grid, factor = place.region, place.grid, place.factor
     # Factor and confidence say how a number came about; a line without a number has neither.
-    made = (factor.set, factor.id, factor.match, place.confidence.value, _DATA_TIERS[place.confidence])
+    tier = GUESS if guessed else _DATA_TIERS[place.confidence]
+    made = (factor.set, factor.id, factor.match, place.confidence.value, tier)
     intensity = grid.intensity_g_per_kwh
     return (
         clean(region.name),

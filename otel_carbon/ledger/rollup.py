@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from otel_carbon.ledger.columns import COLUMN_NAMES, MEDIA, QUANTITIES, TOKENS, bounds_of
+from otel_carbon.ledger.columns import COLUMN_NAMES, GUESS, MEDIA, QUANTITIES, TOKENS, bounds_of
 from otel_carbon.model import MOST_CALLS_STOOD_FOR
 
 __all__ = [
@@ -56,10 +56,10 @@ LINE_DIMENSIONS: dict[str, tuple[str, ...]] = {"user": ("user",), "conversation"
 SUMS = ("calls", *TOKENS, *MEDIA, *(name for quantity in QUANTITIES for name in bounds_of(quantity)))
 """Columns that the roll-up adds up. A sum is NULL where no line has a value."""
 
-COUNTS = ("counted", "sampled_calls", "sampling_refused", "claims_differ")
+COUNTS = ("counted", "sampled_calls", "sampling_refused", "claims_differ", "guessed_usage")
 """`counted`: lines, reversals negative. Of these, `sampled_calls` stand for more than one call,
-`sampling_refused` claim to stand for implausibly many, and in `claims_differ` an earlier stage's claim is not what the
-ledger came to."""
+`sampling_refused` claim to stand for implausibly many, in `claims_differ` an earlier stage's claim is not what the
+ledger came to, and in `guessed_usage` the token counts are the emitter's own guess."""
 
 _HOUR_CHARACTERS = 13  # 2026-11-23T20, which is stored as 2026-11-23T20:00Z
 _HOUR_END = ":00Z"
@@ -70,6 +70,7 @@ LINE_COUNTS = {
     "sampled_calls": f"CASE WHEN adjusted_count > 1 AND adjusted_count <= {_MOST} THEN {_SIGN} ELSE 0 END",
     "sampling_refused": f"CASE WHEN adjusted_count > {_MOST} THEN {_SIGN} ELSE 0 END",
     "claims_differ": f"CASE WHEN claim_differs = 1 THEN {_SIGN} ELSE 0 END",
+    "guessed_usage": f"CASE WHEN data_tier = '{GUESS}' THEN {_SIGN} ELSE 0 END",
 }
 """SQL expression over a line that gives its part of each of `COUNTS`."""
 
@@ -81,6 +82,7 @@ _OCCURRED_AT = _INDEX["occurred_at"]
 _ADJUSTED_COUNT = _INDEX["adjusted_count"]
 _REVERSES_SEQ = _INDEX["reverses_seq"]
 _CLAIM_DIFFERS = _INDEX["claim_differs"]
+_DATA_TIER = _INDEX["data_tier"]
 _DIMENSION_INDEXES = tuple(tuple(_INDEX[name] for name in names) for names in DIMENSIONS.values())
 _columns_of_dimensions = itemgetter(*(index for indexes in _DIMENSION_INDEXES for index in indexes))
 _FIRST_SUM, _LAST_SUM = _INDEX["calls"], _INDEX[SUMS[-1]] + 1
@@ -139,8 +141,8 @@ def _key(row: Sequence[Any]) -> tuple[str, ...]:
     )
 
 
-def _counts(group: Sequence[Sequence[Any]]) -> tuple[int, int, int, int]:
-    counted = sampled = refused = differing = 0
+def _counts(group: Sequence[Sequence[Any]]) -> tuple[int, int, int, int, int]:
+    counted = sampled = refused = differing = guessed = 0
     for row in group:
         sign = 1 if row[_REVERSES_SEQ] is None else -1
         counted += sign
@@ -149,7 +151,8 @@ def _counts(group: Sequence[Sequence[Any]]) -> tuple[int, int, int, int]:
         elif row[_ADJUSTED_COUNT] > 1.0:
             sampled += sign
         differing += sign if row[_CLAIM_DIFFERS] == 1 else 0
-    return counted, sampled, refused, differing
+        guessed += sign if row[_DATA_TIER] == GUESS else 0
+    return counted, sampled, refused, differing, guessed
 
 
 def _sums(group: Sequence[Sequence[Any]]) -> list[float | None]:

@@ -8,7 +8,11 @@ from enum import StrEnum
 from otel_carbon.model.factor import Confidence, FactorRef, Grid, Region
 from otel_carbon.model.interval import Interval
 
-__all__ = ["Footprint", "Mark", "NotEstimated", "Outcome", "Status"]
+__all__ = ["GUESSED_USAGE", "Footprint", "Mark", "NotEstimated", "Outcome", "Status"]
+
+
+GUESSED_USAGE = "the token counts are the emitter's own guess, not what the provider counted"
+"""The note of a footprint whose counts nobody has measured."""
 
 
 class Status(StrEnum):

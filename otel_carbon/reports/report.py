@@ -133,6 +133,8 @@ class Coverage:
     """Spans that came again with different content; the first one counts."""
     claims_differ: int
     """Of the counted, those where an earlier stage had put another figure on the span."""
+    guessed_usage: int
+    """Of the counted, those whose token counts are the emitter's own guess."""
     not_covered: Mapping[str, int]
     """Of the counted, those without an estimate, by operation: what the sums lack."""
 

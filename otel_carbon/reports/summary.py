@@ -209,6 +209,7 @@ def _coverage(spans: Mapping[str, int], rows: list[dict[str, Any]], conflicts: i
         parents=spans.get("parent", 0),
         conflicts=conflicts,
         claims_differ=counted["claims_differ"],
+        guessed_usage=counted["guessed_usage"],
         not_covered=_not_covered(rows),
     )
 

@@ -54,6 +54,7 @@ def notes_of(coverage: Coverage) -> tuple[str, ...]:
     """Return what qualifies the totals, one sentence each."""
     conditions = (
         (coverage.no_usage, "{} without token counts: counted as calls, nothing is added to the sums."),
+        (coverage.guessed_usage, "{} whose token counts the library guessed, because the provider sent none: unsure."),
         (coverage.unknown_model, "{} of a model without a factor: counted as calls, nothing is added to the sums."),
         (coverage.failed, "{} failed without token counts: left out."),
         (coverage.sampled_calls, "{} recorded under head sampling: each stands for several, and is counted so."),
