@@ -34,6 +34,7 @@ _COMMANDS = {
     "report": _Command("otel_carbon.cli.report", "report"),
     "ledger": _Command("otel_carbon.cli.ledger", "report"),
     "components": _Command("otel_carbon.cli.components", "gateway"),
+    "doctor": _Command("otel_carbon.cli.doctor", "report"),
 }
 _WRONG_INPUT = (ConfigError, FactorError, InvalidDataError)
 
