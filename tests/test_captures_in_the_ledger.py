@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from captures import COUNTS, FOLDER, Capture, captures
-from counted import counted
+from counted import COUNTED, counted, csv_of
 
 TOKENS = COUNTS[1:]
 MEANS = {"span": COUNTS, "usage": TOKENS, "tokens": TOKENS}
@@ -91,6 +91,10 @@ def test_every_difference_that_is_listed_is_one(ledgers: Mapping[str, Mapping[st
             }
 
     assert [differences()[index].reason for index in sorted(unused)] == []
+
+
+def test_the_table_of_the_results_is_up_to_date(ledgers: Mapping[str, Mapping[str, Mapping[str, int]]]) -> None:
+    assert csv_of(ledgers) == COUNTED.read_text(encoding="utf-8"), "run scripts/count-captures"
 
 
 def test_the_captures_name_no_machine() -> None:

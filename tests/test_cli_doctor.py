@@ -48,8 +48,10 @@ def test_pairs_that_do_not_work_are_named_from_the_version_on() -> None:
     assert findings({**pair, "opentelemetry-util-genai": "1.3b0"}) == [
         (
             "broken",
-            ("opentelemetry-instrumentation-openai-v2 2.4b0 with opentelemetry-util-genai 1.3b0: "
-            "it does not load: ModuleNotFoundError"),
+            (
+                "opentelemetry-instrumentation-openai-v2 2.4b0 with opentelemetry-util-genai 1.3b0: "
+                "it does not load: ModuleNotFoundError"
+            ),
             "install opentelemetry-util-genai 0.4b0, or move to opentelemetry-instrumentation-genai-openai",
         )
     ]
@@ -109,9 +111,9 @@ def test_a_ledger_tells_which_library_sent_calls_without_usage(tmp_path: Path) -
     ledger.record(
         [
             replace(sighting(1), scope=openai),
-            replace(sighting(2, usage=None), scope=openai),
-            replace(sighting(3, usage=None, failed=True), scope=openai),
-            replace(sighting(4, usage=None), scope=own),
+            replace(sighting(2, usage=None, start_s=100.0), scope=openai),
+            replace(sighting(3, usage=None, failed=True, start_s=200.0), scope=openai),
+            replace(sighting(4, usage=None, start_s=300.0), scope=own),
         ]
     )
     ledger.close()

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from captures import Capture, served_nothing
+from captures import FOLDER, Capture, captures, served_nothing
 
 from otel_carbon.cli.serve import gateway_config
 from otel_carbon.gateway.ingest import ingest, ingest_config
 from otel_carbon.pipeline.otlp import parse
 from otel_carbon.pipeline.pdata import Signal
 
-__all__ = ["counted"]
+__all__ = ["COUNTED", "Counts", "counted", "csv_of"]
+
+COUNTED = FOLDER / "counted.csv"
+Counts = Mapping[str, Mapping[str, int]]
+"""By case and kind."""
 
 _SUMS = """
     SELECT trace_id, SUM(calls) AS calls, SUM(input_tokens) AS input, SUM(output_tokens) AS output,
@@ -36,3 +43,22 @@ def counted(capture: Capture, folder: Path) -> dict[str, dict[str, int]]:
             for kind in sums:
                 sums[kind] += round(row[kind] or 0)
     return found
+
+
+def csv_of(ledgers: Mapping[str, Counts]) -> str:
+    """Return, for every capture, how many of its cases are exact, and in how many too little or too much is counted."""
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(("capture", "language", "versions", "cases", "exact", "under", "over"))
+    for capture in sorted(captures(), key=lambda each: (each.language, each.name)):
+        versions = "; ".join(f"{name} {version}" for name, version in capture.versions.items())
+        found = [_comparison(ledgers[capture.name][case], served) for case, served in capture.served.items()]
+        counts = (found.count("exact"), found.count("under"), found.count("over"))
+        rows.writerow((capture.name, capture.language, versions, len(found), *counts))
+    return table.getvalue()
+
+
+def _comparison(counts: Mapping[str, int], served: Mapping[str, int]) -> str:
+    if any(counts[kind] > number for kind, number in served.items()):
+        return "over"
+    return "exact" if counts == served else "under"
