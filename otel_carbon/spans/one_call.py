@@ -37,6 +37,7 @@ Clocks of synchronised hosts differ by a few ms, so spans that lasted longer ove
 one trace and only where both report the same token counts.
 """
 
+_STREAM = " (stream)"
 _FEW_TOKENS = 16  # some add the count of a stream's first message to that of its last
 _REMEMBERED = 4096
 
@@ -112,7 +113,7 @@ def call_span(sighting: Sighting, adjusted_count: float | None = None) -> CallSp
 
 def observer_of(scope: str | None, call: Call) -> str | None:
     """Return what has one span of a call: a library, or the part of one that reports what a stream came to."""
-    return f"{scope} (stream)" if call.continues else scope
+    return f"{scope}{_STREAM}" if call.continues else scope
 
 
 def beginning_of(started_unix_nano: int, call: Call) -> int:
@@ -147,6 +148,8 @@ def kinship(one: CallSpan, other: CallSpan, *, nested: bool) -> Kinship:
     """
     if one.failed is not other.failed or (one.scope == other.scope and not nested) or not _at_one_time(one, other):
         return Kinship.NONE
+    if not nested and _stream_of_another(one, other):
+        return Kinship.NONE
     counted = one.counts is not None and other.counts is not None
     told_apart = one.counts is not None and other.counts is not None and not agree(one.counts, other.counts)
     same_model = not one.models.isdisjoint(other.models) or not (one.models and other.models)
@@ -166,6 +169,16 @@ def kinship(one: CallSpan, other: CallSpan, *, nested: bool) -> Kinship:
     elif same_model and _alike_in_two_traces(one, other):
         kin = Kinship.LOOKS_ALIKE
     return kin
+
+
+def _stream_of_another(one: CallSpan, other: CallSpan) -> bool:
+    """Return whether a library reports what a stream used, and the other span of it is no request of a stream.
+
+    The span of the request whose stream it was has no counts: they are what the other one is written for.
+    """
+    if f"{other.scope}{_STREAM}" == one.scope:
+        return other.counts is not None
+    return f"{one.scope}{_STREAM}" == other.scope and one.counts is not None
 
 
 @lru_cache(_REMEMBERED)
