@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,12 @@ __all__ = ["KeepGenAI", "keep_genai"]
 _SPAN_NAME_PREFIXES = ("chat ", "embeddings ", "generate_content ", "text_completion ")
 """Names of inference spans as the GenAI convention writes them: `{operation} {model}`."""
 
-_SPAN_NAMES = frozenset(
-    {
-        *("openai.chat", "openai.completion", "openai.embeddings", "openai.response"),  # OpenLLMetry
-        "litellm_request",
-    }
+_OTHER_NAMES = re.compile(
+    r"\w+\.(?:chat|completion|embeddings)|openai\.response"  # OpenLLMetry: `anthropic.chat`, `ChatOpenAI.chat`
+    r"|Chat[A-Z]\w+"  # OpenInference: the model's class in LangChain
+    r"|litellm_request"
 )
-"""Names of inference spans that start without any attribute of GenAI."""
+"""Names of inference spans that start without any attribute of GenAI, by those who emit them."""
 
 
 class KeepGenAI(Sampler):
@@ -70,7 +70,11 @@ class KeepGenAI(Sampler):
         return f"KeepGenAI{{{self._inner.get_description()}}}"
 
     def _is_genai(self, name: str, attributes: Attributes) -> bool:
-        return name.startswith(_SPAN_NAME_PREFIXES) or name in _SPAN_NAMES or self._reader.looks_genai(attributes or {})
+        return (
+            name.startswith(_SPAN_NAME_PREFIXES)
+            or self._reader.looks_genai(attributes or {})
+            or _OTHER_NAMES.fullmatch(name) is not None
+        )
 
 
 def keep_genai(argument: str | None = None) -> KeepGenAI:
