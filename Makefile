@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: run test e2e check clean
+.PHONY: run test e2e matrix check clean
 
 run: $(STAMP)  ## the whole path on real input; ONCE=1 ends after the report
 	$(VENV)/bin/otel-carbon demo $(if $(ONCE),--once)
@@ -14,6 +14,10 @@ test: $(STAMP)  ## format, lint, types, import contracts, tests
 
 e2e: $(STAMP)  ## a real Collector (needs Go), the Next.js example (Node.js 20.9) and a browser (chromium)
 	$(VENV)/bin/pytest -m e2e tests/e2e
+
+matrix: $(STAMP)  ## real libraries on six SDKs against a mock provider; about a quarter of an hour
+	$(VENV)/bin/python scripts/matrix $(MATRIX_ARGS)
+	$(if $(MATRIX_ARGS),,$(VENV)/bin/python scripts/generate-matrix)
 
 check: $(STAMP)
 	VENV=$(VENV) scripts/check
