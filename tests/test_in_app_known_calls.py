@@ -61,7 +61,8 @@ LEGACY = {
     "gen_ai.usage.reasoning_tokens": 5,
     "server.address": "example.openai.azure.com",
 }
-SCOPES = ["opentelemetry.instrumentation.openai.v1", "opentelemetry.instrumentation.anthropic", "app", ""]
+STREAMED = {**CHAT, "logfire.span_type": "log", "duration": 1.5}
+SCOPES = ["opentelemetry.instrumentation.openai.v1", "opentelemetry.instrumentation.anthropic", "logfire.openai", ""]
 
 
 class Notes:
@@ -126,10 +127,14 @@ TEXTS = st.one_of(st.sampled_from(["gpt-4o", "claude-haiku-4-5", "o3", "embed", 
 
 @st.composite
 def span_attributes(draw: st.DrawFn) -> dict[str, Any]:
-    attributes: dict[str, Any] = dict(draw(st.sampled_from([CHAT, CACHED, LEGACY])))
+    attributes: dict[str, Any] = dict(draw(st.sampled_from([CHAT, CACHED, LEGACY, STREAMED])))
     for key in attributes:
         if "usage" in key:
             attributes[key] = draw(COUNTS)
+        elif key == "duration":
+            attributes[key] = draw(st.floats(0.0, 9.0))
+        elif key == "logfire.span_type":
+            attributes[key] = draw(st.sampled_from(["log", "span"]))
     changed = st.sampled_from([*attributes, "error.type", "gen_ai.response.id"])
     changes = draw(st.dictionaries(changed, TEXTS, max_size=2))
     for key in draw(st.sets(st.sampled_from(sorted(attributes)), max_size=2)):
@@ -172,6 +177,17 @@ def test_remembering_changes_nothing_on_the_spans_of_real_libraries() -> None:
 
     assert len(spans) > 200
     assert remembering.outcome() == forgetting.outcome()
+
+
+def test_a_stream_that_is_reported_apart_began_when_its_own_span_says() -> None:
+    remembering, forgetting = App(ESTIMATORS[0], forgets=False), App(ESTIMATORS[0], forgets=True)
+    for number, written in enumerate(["log", "span", "log", "span", "log"]):
+        attributes = {**STREAMED, "logfire.span_type": written, "duration": 0.3 + number / 10}
+        for app in (remembering, forgetting):
+            app.span(attributes, "logfire.openai", started=(1_790_000_000 + number) * 10**9, failed=False, kind=2)
+
+    assert remembering.outcome() == forgetting.outcome()
+    assert len({note.call.at_unix_nano for note in remembering.notes.sightings if note.call}) == 5
 
 
 def test_a_kind_of_call_is_estimated_once(monkeypatch: pytest.MonkeyPatch) -> None:

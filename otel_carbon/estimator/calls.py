@@ -40,6 +40,8 @@ def recurs(call: Call) -> bool:
     """Return whether a call with other tokens is estimated as this one, by its card alone."""
     if call.usage_alternative is not None or call.guessed or call.service_tier in CHEAPER_TIERS:
         return False
+    if call.continues or call.guessed:
+        return False  # began at another time than its span; has counts of which more must be said
     if call.items is not None or call.media_outside_input:
         return False
     if call.media_input_tokens is not None or call.media_output_tokens is not None:

@@ -140,7 +140,7 @@ class CompiledTable:
             for field in FIELDS
             if field not in {*COUNTS, "response_id"}
             for key in dialect.fields[field]
-        )
+        ) | {dialect.stream_log.key for dialect in table.dialects if dialect.stream_log is not None}
         """Keys whose values tell one kind of call from another."""
         self._prefixes = frozenset({*self._providers.values(), *self._host_suffixes.values()}) - {""}
         self.scope = lru_cache(_REMEMBERED)(self._find_scope)
