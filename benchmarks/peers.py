@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import json
 import os
 import statistics
@@ -204,17 +205,24 @@ def _client() -> Any:
     from openai import OpenAI  # noqa: PLC0415
 
     choice = {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
-    base = {"id": "chatcmpl-x", "created": 1_710_000_000, "model": _MODEL}
+    base = {"id": "chatcmpl-00000000", "created": 1_710_000_000, "model": _MODEL}
     answer = json.dumps({**base, "object": "chat.completion", "choices": [choice], "usage": _USAGE}).encode()
     delta = {"index": 0, "delta": {"content": "tok "}, "finish_reason": None}
     chunk = json.dumps({**base, "object": "chat.completion.chunk", "choices": [delta]})
     last = json.dumps({**base, "object": "chat.completion.chunk", "choices": [], "usage": _USAGE})
     events = "".join(f"data: {text}\n\n" for text in (*[chunk] * _CHUNKS, last, "[DONE]")).encode()
 
+    numbers = itertools.count(1)
+
     def respond(request: httpx.Request) -> httpx.Response:
+        own = b"%08d" % next(numbers)  # a provider gives every answer an id of its own
         if b'"stream":true' in request.content.replace(b" ", b""):
-            return httpx.Response(200, content=events, headers={"content-type": "text/event-stream"})
-        return httpx.Response(200, content=answer, headers={"content-type": "application/json"})
+            return httpx.Response(
+                200, content=events.replace(b"00000000", own), headers={"content-type": "text/event-stream"}
+            )
+        return httpx.Response(
+            200, content=answer.replace(b"00000000", own), headers={"content-type": "application/json"}
+        )
 
     http_client = httpx.Client(transport=httpx.MockTransport(respond))
     return OpenAI(api_key="none", base_url="http://127.0.0.1:9/v1", http_client=http_client)
