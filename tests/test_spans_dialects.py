@@ -87,6 +87,10 @@ def test_mlflow_quotes_its_texts() -> None:
     assert (reading.usage, reading.usage_alternative) == (Usage(800, 400, 0, 345, 0), None)
     assert read({"mlflow.spanType": '"AGENT"'}, "mlflow.openai") == Parent("agent")
 
+    of_a_framework = read({**span, "mlflow.message.format": '"dspy"'}, "mlflow.dspy", kind=INTERNAL)
+    assert isinstance(of_a_framework, Call)
+    assert of_a_framework.provider is None
+
 
 def test_langsmith_writes_python_dicts() -> None:
     span = {
