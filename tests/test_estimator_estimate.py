@@ -117,6 +117,9 @@ def test_two_readings_of_the_cache_bound_one_interval() -> None:
     for name in ("energy_wh", "it_energy_wh", "co2e_grams", "co2e_operational_grams", "co2e_embodied_grams"):
         hull, one, other = (getattr(footprint, name) for footprint in (both, first, second))
         assert hull == Interval(min(one.low, other.low), one.central, max(one.high, other.high))
+    assert first.confidence is Confidence.CLASS_DEFAULT
+    assert both.confidence is Confidence.LOW
+    assert both.notes[-1].startswith("nothing tells whether the cached tokens are inside the input count")
 
 
 @pytest.mark.parametrize("alias_of", ["model", "request_model"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ledger_cases import sighting
 
@@ -167,3 +169,15 @@ def test_a_span_goes_to_the_one_it_lies_in_before_the_one_that_began_nearest() -
     )
 
     assert [groups.group(at) for at in range(4)] == [[0, 2], [1, 3], [0, 2], [1, 3]]
+
+
+def test_a_guess_of_the_emitter_yields_to_what_the_provider_counted() -> None:
+    guess = sighting(1, scope="openlit", usage=Usage(29, 0, 0, 16, 0), duration_s=2)
+    assert guess.call is not None
+    groups = _groups(
+        replace(guess, call=replace(guess.call, guessed=True)), sighting(2, scope="openai", start_s=0.1, usage=_CACHED)
+    )
+
+    assert best_of(groups, groups.group(0)) == 1
+    assert len(groups.group(0)) == 2
+    assert _kinship(guess, sighting(2, scope="openai", start_s=0.1, usage=_CACHED)) is Kinship.NONE

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from otel_carbon.model import Footprint, Interval, Outcome
+from otel_carbon.model import Confidence, Footprint, Interval, Outcome
 
 __all__ = ["hull", "hull_of_footprints", "with_media"]
+
+_TWO_READINGS = "nothing tells whether the cached tokens are inside the input count: the bounds hold both readings"
 
 _MEDIA_NOTE = (
     "the request held images or audio that no token count includes: multiplied by {central:g} ({low:g} to {high:g})"
@@ -19,13 +21,15 @@ def hull(first: Interval, second: Interval) -> Interval:
 
 
 def hull_of_footprints(first: Footprint, second: Footprint) -> Footprint:
-    """Return the first footprint with bounds that hold both."""
+    """Return the first footprint with bounds that hold both, two readings of one call: its confidence is low."""
 
     def both(one: Interval | None, other: Interval | None) -> Interval | None:
         return one if one is None or other is None else hull(one, other)
 
     return replace(
         first,
+        confidence=Confidence.LOW,
+        notes=(*first.notes, _TWO_READINGS),
         energy_wh=both(first.energy_wh, second.energy_wh),
         it_energy_wh=both(first.it_energy_wh, second.it_energy_wh),
         co2e_grams=both(first.co2e_grams, second.co2e_grams),

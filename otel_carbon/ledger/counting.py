@@ -50,7 +50,7 @@ class Candidate:
     scope: str | None
     service: str | None
     input_tokens: int | None
-    """Those of all calls that it stands for; None for a span without counts."""
+    """Those of all calls that it stands for; None where the provider's count is not known."""
     has_usage: bool
     started_unix_nano: int
     ended_unix_nano: int
@@ -125,6 +125,8 @@ def candidate(sighting: Sighting, key: SpanKey, fingerprint: int, occurred_at: s
 def _input_tokens(call: Call, sighting: Sighting) -> int | None:
     if call.usage is None:
         return None if call.items is None else 0
+    if call.guessed:
+        return None
     count = adjusted_count_of(sighting)
     given = input_tokens(call.usage)
     return given if count == 1.0 else round(given * count)

@@ -7,10 +7,14 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
+from otel_carbon.ledger.columns import GUESS
 from otel_carbon.model import Usage
 from otel_carbon.spans.one_call import CallSpan, Counts, counts_of, model_stem
 
 __all__ = ["compared_text", "from_line", "from_text", "response_key", "twin_key"]
+
+_Compared = tuple[str | None, frozenset[str], Counts | None, bool]
+"""Service, models, counts, and whether the emitter guessed."""
 
 
 def response_key(tenant: str, response_id: str) -> int:
@@ -26,7 +30,7 @@ def twin_key(tenant: str, service: str | None, input_tokens: int | None) -> int:
 
 
 def compared_text(span: CallSpan) -> str:
-    """Return service, models and counts of a span that has no line, as JSON."""
+    """Return service, models, counts and whether they are a guess, of a span that has no line, as JSON."""
     counts = span.counts
     numbers = None
     if counts is not None:
@@ -37,22 +41,21 @@ def compared_text(span: CallSpan) -> str:
             counts.visible_output_tokens,
             counts.kinds,
         ]
-    return json.dumps([span.service, sorted(span.models), numbers], separators=(",", ":"))
+    return json.dumps([span.service, sorted(span.models), numbers, span.guessed], separators=(",", ":"))
 
 
-def from_text(text: str) -> tuple[str | None, frozenset[str], Counts | None]:
+def from_text(text: str) -> _Compared:
     """Return what `compared_text` was made of."""
-    service, models, numbers = json.loads(text)
-    return service, frozenset(models), None if numbers is None else Counts(*numbers)
+    service, models, numbers, guessed = json.loads(text)
+    return service, frozenset(models), None if numbers is None else Counts(*numbers), guessed
 
 
-def from_line(columns: Sequence[Any], *, has_usage: bool) -> tuple[str | None, frozenset[str], Counts | None]:
-    """Return the same of the columns of a line: service, model, request model, and the five counts of tokens."""
-    service, model, request_model, given, cache_read, cache_write, made, reasoning = columns
-    counts = None
-    if has_usage:
+def from_line(columns: Sequence[Any], *, has_usage: bool) -> _Compared:
+    """Return the same of the columns of a line: service, model, request model, data tier and five counts of tokens."""
+    service, model, request_model, data_tier, given, cache_read, cache_write, made, reasoning = columns
+    counts, guessed = None, data_tier == GUESS
+    if has_usage and not guessed:
         read, write, thought = cache_read or 0, cache_write or 0, reasoning or 0
-        # A line's sums are of the absolute counts, or of their opposite in a reversal.
         usage = Usage(max((given or 0) - read - write, 0), read, write, max((made or 0) - thought, 0), thought)
         counts = counts_of(usage)
-    return service, frozenset(model_stem(name) for name in (model, request_model) if name), counts
+    return service, frozenset(model_stem(name) for name in (model, request_model) if name), counts, guessed

@@ -22,8 +22,8 @@ __all__ = ["BY_RESPONSE", "BY_TIME", "BY_TRACE", "BY_TWIN", "Neighbours"]
 _COLUMNS = (
     "seen.id, seen.tenant, seen.status, seen.line_seq, seen.occurred_at, seen.call_group, seen.trace_id, seen.span_id,"
     " seen.parent_span_id, seen.scope, seen.started_unix_nano, seen.ended_unix_nano, seen.response_id, seen.has_usage,"
-    " seen.compared, line.service, line.model, line.request_model, line.input_tokens, line.cache_read_tokens,"
-    " line.cache_write_tokens, line.output_tokens, line.reasoning_tokens"
+    " seen.compared, line.service, line.model, line.request_model, line.data_tier, line.input_tokens,"
+    " line.cache_read_tokens, line.cache_write_tokens, line.output_tokens, line.reasoning_tokens"
 )
 _LINE = "LEFT JOIN lines AS line ON line.seq = seen.line_seq"
 
@@ -139,8 +139,8 @@ def _times(span: Candidate) -> tuple[int, int, str]:
 def _incumbent(row: Sequence[Any]) -> Incumbent:
     number, tenant, status, line_seq, occurred_at, group, trace_id, span_id, parent, scope, started, ended = row[:12]
     response_id, has_usage, text = row[12:15]
-    service, models, counts = from_text(text) if text is not None else from_line(row[15:], has_usage=bool(has_usage))
-    failed = status == Status.FAILED.value
+    compared = from_text(text) if text is not None else from_line(row[15:], has_usage=bool(has_usage))
+    service, models, counts, guessed = compared
     span = CallSpan(
         trace_id,
         span_id,
@@ -152,6 +152,7 @@ def _incumbent(row: Sequence[Any]) -> Incumbent:
         response_id,
         models,
         counts,
-        failed and counts is None,
+        status == Status.FAILED.value and counts is None,
+        guessed,
     )
     return Incumbent(number, tenant, status, line_seq, occurred_at, group, span)

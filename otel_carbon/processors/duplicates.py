@@ -51,8 +51,10 @@ class EndedCall:
         return self.tokens is not None or self.call.items is not None
 
     def input_tokens(self) -> int | None:
-        """Return all input tokens, cached ones included; None for a span without counts."""
-        return None if self.tokens is None else self.tokens[0] + self.tokens[1] + self.tokens[2]
+        """Return all input tokens, cached ones included; None where the provider's count is not known."""
+        if self.tokens is None or self.call.guessed:
+            return None
+        return self.tokens[0] + self.tokens[1] + self.tokens[2]
 
     def compared(self) -> CallSpan:
         """Return the span in the terms of the rule."""
@@ -60,7 +62,7 @@ class EndedCall:
             return self._span
         (trace_id, started, ended), call, counts = self._span, self.call, None
         if self.tokens is not None:
-            counts = counts_of(Usage(*self.tokens))
+            counts = None if call.guessed else counts_of(Usage(*self.tokens))
         elif call.items is not None:
             counts = Counts(0, 0, 0, 0, 0)
         self._span = CallSpan(
@@ -74,7 +76,8 @@ class EndedCall:
             self.response_id,
             frozenset(model_stem(name) for name in (call.model, call.request_model) if name),
             counts,
-            call.failed and counts is None,
+            call.failed and not self.has_counts,
+            call.guessed,
         )
         return self._span
 
@@ -139,8 +142,9 @@ class CountedCalls:
             yield from self._answers.get(ended.response_id, ())
         if not self._several_scopes:
             return
-        if ended.has_counts:
-            yield from self._inputs.get(ended.input_tokens(), ())
+        given = ended.input_tokens()
+        if given is not None:
+            yield from self._inputs.get(given, ())
             yield from self._inputs.get(None, ())
         else:
             yield from list(self._latest)[-_NEAREST:]

@@ -16,7 +16,7 @@ MOST_COMPARED = 64
 _MOST_ANCESTORS = 64
 _MOST_DISPLACED = 8
 
-Rank = tuple[bool, int, int, int, str, str]
+Rank = tuple[bool, bool, int, int, int, str, str]
 
 
 class CallGroups:
@@ -66,6 +66,7 @@ class CallGroups:
         depth = len(self._ancestors(span))
         return (
             span.counts is not None,
+            span.guessed,
             depth,
             span.started_unix_nano,
             -span.ended_unix_nano,

@@ -83,8 +83,11 @@ class CallSpan:
     models: frozenset[str]
     """Stems of the models that it names."""
     counts: Counts | None
+    """What the provider counted; None where nobody says, and where the emitter guessed."""
     failed: bool
     """Whether it failed without usage: an attempt, and no call that anything was served for."""
+    guessed: bool = False
+    """Whether the emitter guessed the counts, which is better than none."""
 
 
 def call_span(sighting: Sighting, adjusted_count: float | None = None) -> CallSpan | None:
@@ -108,6 +111,7 @@ def call_span(sighting: Sighting, adjusted_count: float | None = None) -> CallSp
         frozenset(model_stem(name) for name in (call.model, call.request_model) if name),
         _counts(call, count),
         call.failed and call.usage is None and call.items is None,
+        call.guessed and call.usage is not None,
     )
 
 
@@ -125,7 +129,7 @@ def beginning_of(started_unix_nano: int, call: Call) -> int:
 
 def _counts(call: Call, adjusted_count: float) -> Counts | None:
     if call.usage is not None:
-        return counts_of(call.usage, adjusted_count)
+        return None if call.guessed else counts_of(call.usage, adjusted_count)
     return None if call.items is None else Counts(0, 0, 0, 0, 0)
 
 
