@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Sequence
 from typing import Any, TypeVar
 
 from otel_carbon.model import Call, Usage
@@ -82,6 +82,9 @@ class EndedCall:
         return self._span
 
 
+_NOBODY: list[EndedCall] = []
+
+
 class CountedCalls:
     """Remembers the calls of a process that have ended, the latest few thousand.
 
@@ -95,64 +98,81 @@ class CountedCalls:
 
     def __init__(self, remembered: int = _REMEMBERED) -> None:
         self._latest: deque[EndedCall] = deque(maxlen=remembered)
+        self._until_next_generation = self._generation = remembered // 2
+        self._recent, self._older = _Index(), _Index()
         self._scope: str | None = None
         self._several_scopes = False
-        self._children: dict[int, list[EndedCall]] = {}
-        self._answers: dict[str, list[EndedCall]] = {}
-        self._inputs: dict[int | None, list[EndedCall]] = {}
 
     def repeats(self, ended: EndedCall) -> bool:
         """Return whether the call of this span was counted already, and remember the span."""
-        latest = self._latest
-        if len(latest) == latest.maxlen:
-            self._forget(latest.popleft())
-        if not self._several_scopes and latest and ended.scope != self._scope:
-            self._several_scopes = True
-            for each in list(latest):
-                _put(self._inputs, each.input_tokens(), each)
-        self._scope = ended.scope
-        repeated = self._is_repeat(ended)
-        latest.append(ended)
-        if ended.parent_span_id is not None:
-            _put(self._children, ended.parent_span_id, ended)
-        if ended.response_id is not None:
-            _put(self._answers, ended.response_id, ended)
+        if ended.scope != self._scope:
+            self._see_scope(ended.scope)
+        recent, older, span_id, response_id = self._recent, self._older, ended.span_id, ended.response_id
+        # Most calls have no rivals, and what is done for them is done for every call.
+        rivals = recent.children.get(span_id, _NOBODY) + older.children.get(span_id, _NOBODY)
+        if response_id is not None:
+            rivals += recent.answers.get(response_id, _NOBODY) + older.answers.get(response_id, _NOBODY)
         if self._several_scopes:
-            _put(self._inputs, ended.input_tokens(), ended)
+            rivals += self._alike(ended)
+        repeated = bool(rivals) and _is_repeat(ended, rivals)
+        self._remember(ended)
         return repeated
 
-    def _is_repeat(self, ended: EndedCall) -> bool:
-        kin, found = Kinship.NONE, ended
-        for rival in self._rivals(ended):
-            of_rival = _kinship(ended, rival)
-            if of_rival > kin:
-                kin, found = of_rival, rival
-        if kin is Kinship.NONE:
-            return False
-        found.counted.absorbed += (ended.scope,)
-        if ended.has_counts and not found.counted.has_counts:
-            return False
-        ended.counted = found.counted
-        return True
+    def _see_scope(self, scope: str | None) -> None:
+        """Note a library; once there are several, spans side by side can be one call."""
+        if self._latest and not self._several_scopes:
+            self._several_scopes = True
+            for each in tuple(self._latest):
+                _put(self._recent.inputs, each.input_tokens(), each)
+        self._scope = scope
 
-    def _rivals(self, ended: EndedCall) -> Iterator[EndedCall]:
-        """Yield those that may be the same call; of one library only its nested spans and those with one id."""
-        yield from self._children.get(ended.span_id, ())
-        if ended.response_id is not None:
-            yield from self._answers.get(ended.response_id, ())
-        if not self._several_scopes:
-            return
+    def _alike(self, ended: EndedCall) -> list[EndedCall]:
+        """Return the latest spans that may be of the same call though nothing links them."""
         given = ended.input_tokens()
-        if given is not None:
-            yield from self._inputs.get(given, ())
-            yield from self._inputs.get(None, ())
-        else:
-            yield from list(self._latest)[-_NEAREST:]
+        if given is None:
+            return list(self._latest)[-_NEAREST:]
+        indexes = (self._recent.inputs, self._older.inputs)
+        return [each for index in indexes for key in (given, None) for each in index.get(key, _NOBODY)]
 
-    def _forget(self, oldest: EndedCall) -> None:
-        _take(self._children, oldest.parent_span_id, oldest)
-        _take(self._answers, oldest.response_id, oldest)
-        _take(self._inputs, oldest.input_tokens(), oldest)
+    def _remember(self, ended: EndedCall) -> None:
+        self._latest.append(ended)
+        recent = self._recent
+        if ended.parent_span_id is not None:
+            _put(recent.children, ended.parent_span_id, ended)
+        if ended.response_id is not None:
+            _put(recent.answers, ended.response_id, ended)
+        if self._several_scopes:
+            _put(recent.inputs, ended.input_tokens(), ended)
+        self._until_next_generation -= 1
+        if self._until_next_generation <= 0:
+            self._older, self._recent = recent, _Index()
+            self._until_next_generation = self._generation
+
+
+class _Index:
+    """The calls of one generation: by their parent, by the response that they name, and by their input tokens."""
+
+    __slots__ = ("answers", "children", "inputs")
+
+    def __init__(self) -> None:
+        self.children: dict[int, list[EndedCall]] = {}
+        self.answers: dict[str, list[EndedCall]] = {}
+        self.inputs: dict[int | None, list[EndedCall]] = {}
+
+
+def _is_repeat(ended: EndedCall, rivals: Sequence[EndedCall]) -> bool:
+    kin, found = Kinship.NONE, ended
+    for rival in rivals:
+        of_rival = _kinship(ended, rival)
+        if of_rival > kin:
+            kin, found = of_rival, rival
+    if kin is Kinship.NONE:
+        return False
+    found.counted.absorbed += (ended.scope,)
+    if ended.has_counts and not found.counted.has_counts:
+        return False
+    ended.counted = found.counted
+    return True
 
 
 def _put(found: dict[_Key, list[EndedCall]], key: _Key, ended: EndedCall) -> None:
@@ -163,13 +183,6 @@ def _put(found: dict[_Key, list[EndedCall]], key: _Key, ended: EndedCall) -> Non
     bucket.append(ended)
     if len(bucket) > 2 * _NEAREST:
         del bucket[:_NEAREST]
-
-
-def _take(found: dict[Any, list[EndedCall]], key: Hashable, ended: EndedCall) -> None:
-    """Drop a bucket whose last one is forgotten; what is older in it is forgotten as well."""
-    bucket = found.get(key)
-    if bucket is not None and (not bucket or bucket[-1] is ended):
-        found.pop(key, None)
 
 
 def _kinship(ended: EndedCall, rival: EndedCall) -> Kinship:
