@@ -32,7 +32,7 @@ def test_an_instrumentation_is_named_with_what_its_spans_lack_and_what_to_do() -
     assert "reasoning tokens of chat streams" in found.instrumentations[0].missing
     assert "stream_options" in found.instrumentations[0].advice
     assert found.findings == ()
-    assert text_of(found).endswith("Nothing would be missed, as far as can be seen from here.")
+    assert text_of(found).endswith("Nothing else would be missed, as far as can be seen from here.")
 
 
 def test_a_client_that_nothing_instruments_would_be_missed() -> None:

@@ -29,7 +29,7 @@ def text_of(found: Diagnosis) -> str:
         "" if found.ledger is None else _ledger(found.ledger),
     ]
     if not found.findings:
-        sections.append("Nothing would be missed, as far as can be seen from here.")
+        sections.append("Nothing else would be missed, as far as can be seen from here.")
     return "\n\n".join(section for section in sections if section)
 
 
