@@ -189,3 +189,10 @@ def test_a_region_without_a_provider_is_read_for_the_one_that_the_model_name_giv
 
 def test_a_region_that_does_not_exist_is_passed_over() -> None:
     assert _place(provider="openai", region="atlantis-1") == (Region("USA", "provider_default"), _USA)
+
+
+def test_a_data_zone_of_one_country_has_its_intensity_by_ember() -> None:
+    footprint = _footprint(EstimatorSettings(grid="ember"), model="azure/us/gpt-4o", provider="azure.ai.openai")
+
+    assert footprint.region == Region("azure-datazone-us", "inference_profile")
+    assert footprint.grid.intensity_g_per_kwh == pytest.approx(384.4)

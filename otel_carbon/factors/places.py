@@ -103,4 +103,6 @@ def mean_of_countries(tables: FactorTables, profile: InferenceProfile) -> Interv
     regions = tables.regions[profile.cloud]
     ember = tables.grid(GridFamily.EMBER)
     values = [ember[regions[name].country_iso3].g_per_kwh for name in profile.candidate_regions]
-    return Interval(min(values), sum(values) / len(values), max(values))
+    lowest, highest = min(values), max(values)
+    # The mean of equal values, all of one country, can be off in its last bit.
+    return Interval(lowest, min(max(sum(values) / len(values), lowest), highest), highest)
