@@ -23,14 +23,14 @@ from otel_carbon.factors.sites import ProviderDefaults
 from otel_carbon.factors.tables import FactorTables
 from otel_carbon.model import Grid, Interval, Region
 
-__all__ = ["Hints", "locate"]
+__all__ = ["CALLER_TELLS", "CLOSED_MODELS", "EVERYWHERE", "Hints", "locate"]
 
 # Only here does the application's own region say something: the model is a service of the same cloud.
-_CALLER_TELLS = frozenset({"aws.bedrock", "azure.ai.openai", "gcp.vertex_ai"})
-_EVERYWHERE = {"aws.bedrock": "global.", "azure.ai.openai": "azure-global", "gcp.vertex_ai": "gcp-global"}
+CALLER_TELLS = frozenset({"aws.bedrock", "azure.ai.openai", "gcp.vertex_ai"})
+EVERYWHERE = {"aws.bedrock": "global.", "azure.ai.openai": "azure-global", "gcp.vertex_ai": "gcp-global"}
 _WORLD = {"WOR": "world"}  # a region name is read by people
 # Beginnings of names of models that only their vendor (or a cloud of its choice) serves.
-_CLOSED_MODELS = (
+CLOSED_MODELS = (
     ("gpt-oss", None),
     ("gpt-", "openai"),
     ("claude", "anthropic"),
@@ -89,7 +89,7 @@ class _Search:
         """Step inference_profile: a set of regions that the call may have run in."""
         everywhere = None
         if (self._hints.region or "").strip().lower() == "global":
-            everywhere = _EVERYWHERE.get(self._provider or self._named_provider or "")
+            everywhere = EVERYWHERE.get(self._provider or self._named_provider or "")
         named = [everywhere, *(model.profile for model in self._hints.models), self._host_profile]
         profile = next((found for name in named if (found := self._tables.profiles.get(name or ""))), None)
         return None if profile is None else self._at_profile(profile)
@@ -98,7 +98,7 @@ class _Search:
         """Step cloud_region, by the application's own region: only where the model is a service of that cloud."""
         provider = self._provider or self._named_provider
         region = (self._hints.caller_region or "").strip().lower()
-        if provider not in _CALLER_TELLS or region not in self._tables.regions[CLOUD_PROVIDERS[provider]]:
+        if provider not in CALLER_TELLS or region not in self._tables.regions[CLOUD_PROVIDERS[provider]]:
             return None
         found = self._at_region(region)
         note = f"taken to run in {region}, where the application runs"
@@ -168,4 +168,4 @@ class _Search:
 
 
 def _closed_vendor(name: str) -> str | None:
-    return next((vendor for beginning, vendor in _CLOSED_MODELS if name.startswith(beginning)), None)
+    return next((vendor for beginning, vendor in CLOSED_MODELS if name.startswith(beginning)), None)

@@ -1,0 +1,1 @@
+"""A stock OpenTelemetry Collector that enriches by itself: its config, generated from the factor tables."""

@@ -1,0 +1,152 @@
+"""Writing OTTL, the language of the Collector's `transform` processor (grammar of v0.158).
+
+A float literal needs its point, counts and floats do not mix, only + - * / are there, and regular expressions are
+those of RE2, which has no look-around.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from otel_carbon.errors import FactorError
+
+__all__ = [
+    "Rewrite",
+    "all_of",
+    "any_of",
+    "attribute",
+    "cache",
+    "from_glob",
+    "is_match",
+    "literal",
+    "number",
+    "put",
+    "re2_rewrite",
+    "replace",
+    "text",
+    "words",
+]
+
+_LOOKAROUND = ("(?=", "(?!", "(?<=", "(?<!")
+_BEHIND = re.compile(r"^\(\?<=((?:[^()\\]|\\.)+)\)(.*)$")
+_NOT_BEGINNING = re.compile(r"^\^\(\?!((?:[^()\\]|\\.)+)\)(.*)$")
+_AHEAD = re.compile(r"^(.*)\(\?=((?:[^()\\]|\\.)+)\)$")
+_GROUP = re.compile(r"(?<!\\)\((?!\?)")
+_BACK_REFERENCE = re.compile(r"\\(\d)")
+
+
+def cache(key: str) -> str:
+    """Return the path of a value that lives as long as the statements of one span."""
+    return f'span.cache["{key}"]'
+
+
+def attribute(key: str) -> str:
+    """Return the path of a span attribute."""
+    return f"span.attributes[{text(key)}]"
+
+
+def text(value: str) -> str:
+    """Return a string literal."""
+    return json.dumps(value)
+
+
+def number(value: float) -> str:
+    """Return a float literal: `1.0e-05`, since `1e-05` would not be one."""
+    mantissa, exponent, power = repr(float(value)).partition("e")
+    return mantissa + ("" if "." in mantissa else ".0") + exponent + power
+
+
+def literal(values: Mapping[str, str | float]) -> str:
+    """Return a map literal."""
+    pairs = (f"{text(key)}: {text(each) if isinstance(each, str) else number(each)}" for key, each in values.items())
+    return "{" + ", ".join(pairs) + "}"
+
+
+def put(target: str, value: str, *conditions: str) -> str:
+    """Return the statement that sets a path where every condition holds."""
+    return f"set({target}, {value})" + _where(conditions)
+
+
+def replace(target: str, pattern: str, replacement: str, *conditions: str) -> str:
+    """Return the statement that replaces what matches a pattern where every condition holds."""
+    return f"replace_pattern({target}, {text(pattern)}, {text(replacement)})" + _where(conditions)
+
+
+def is_match(target: str, pattern: str) -> str:
+    """Return the condition that a pattern of RE2 is found in a text; a text that is not there has none.
+
+    Raises:
+        FactorError: the pattern looks around, which RE2 cannot.
+    """
+    if any(look in pattern for look in _LOOKAROUND):
+        raise FactorError(f"pattern {pattern!r} looks around; the Collector's regular expressions cannot")
+    return f"IsMatch({target}, {text(pattern)})"
+
+
+def any_of(conditions: Iterable[str]) -> str:
+    """Return the condition that one of these holds."""
+    return "(" + " or ".join(conditions) + ")"
+
+
+def all_of(conditions: Iterable[str]) -> str:
+    """Return the condition that all of these hold."""
+    return "(" + " and ".join(conditions) + ")"
+
+
+def words(values: Iterable[str]) -> str:
+    """Return the pattern of a text that is one of these."""
+    return "^(?:" + "|".join(re.escape(value).replace(r"\-", "-") for value in sorted(values)) + ")$"
+
+
+def from_glob(glob: str) -> str:
+    """Return the pattern of a text that matches a glob of `*` and `?`.
+
+    Raises:
+        FactorError: the glob has a set of characters.
+    """
+    if "[" in glob:
+        raise FactorError(f"glob {glob!r} has a set of characters, which is not translated for the Collector")
+    escaped = re.escape(glob).replace(r"\-", "-")
+    return "^" + escaped.replace(r"\*", ".*").replace(r"\?", ".") + "$"
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A substitution in RE2. `unless` is a pattern of texts that it leaves alone."""
+
+    pattern: str
+    replacement: str
+    unless: str = ""
+
+
+def re2_rewrite(pattern: str, replacement: str) -> Rewrite:
+    r"""Return a substitution of Python's as one of RE2: what is looked at, before or behind, is captured and put back.
+
+    Raises:
+        FactorError: it looks around elsewhere.
+    """
+    unless, before, behind = "", "", ""
+    if found := _NOT_BEGINNING.match(pattern):
+        unless, pattern = f"^(?:{found[1]})", "^" + found[2]
+    if found := _BEHIND.match(pattern):
+        before, pattern = found[1], found[2]
+    if found := _AHEAD.match(pattern):
+        pattern, behind = found[1], found[2]
+    shift = 1 if before else 0
+    replaced = _BACK_REFERENCE.sub(lambda group: f"${{{int(group[1]) + shift}}}", replacement)
+    if before:
+        pattern, replaced = f"({before}){pattern}", "${1}" + replaced
+    if behind:
+        pattern = f"{pattern}({behind})"
+        replaced += f"${{{len(_GROUP.findall(pattern))}}}"
+    if any(look in pattern for look in _LOOKAROUND):
+        raise FactorError(f"pattern {pattern!r} looks around; the Collector's regular expressions cannot")
+    return Rewrite(pattern, replaced, unless)
+
+
+def _where(conditions: tuple[str, ...]) -> str:
+    given = [condition for condition in conditions if condition]
+    return " where " + " and ".join(given) if given else ""
