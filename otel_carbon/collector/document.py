@@ -1,0 +1,201 @@
+"""The config as a file: the statements in YAML, with the pipelines around them and what they cannot do on top."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from otel_carbon.collector.amounts import CLAIMED, amount_statements
+from otel_carbon.collector.counting import counting_statements
+from otel_carbon.collector.dialects import DIALECTS
+from otel_carbon.collector.locating import Places, locating_statements
+from otel_carbon.collector.matching import check_expressible, listed_statements, matching_statements
+from otel_carbon.collector.naming import naming_statements
+from otel_carbon.collector.reading import group_condition, reading_statements
+from otel_carbon.errors import ConfigError
+from otel_carbon.factors import FactorTables, GridFamily
+from otel_carbon.factors.suggest import did_you_mean
+from otel_carbon.spans import DialectTable
+
+__all__ = ["collector_config", "statements"]
+
+_HEADER = """\
+# A stock OpenTelemetry Collector that puts energy and gCO2e on GenAI spans by itself: no gateway in the data path.
+# Written by `otel-carbon collector-config`; write it anew instead of editing it. docs/collector.md explains it.
+#
+# factor set: {factor_set} · grid: {grid} · models: {models} · regions: {regions}
+# Needs the transform processor and the signal_to_metrics connector of the contrib distribution, v0.158 or newer.
+#
+# On every call that it marks it writes what the gateway writes, to six significant digits: {claimed}.
+# The bounds are among them: root and exponential are calculated from + - * / to more than nine digits.
+# A span that has otel_carbon.status is left alone.
+#
+# What it cannot do, it does not do in silence: it leaves these spans unmarked, so that a gateway behind it can mark
+# them.
+# - Dialects other than {dialects}: they have texts to look into.
+# - Emitters that are known to guess counts, to wrap calls in spans that look like calls, or to write made-up hosts.
+# - Images, video, speech and transcription, and calls with image, audio or video tokens in their input.
+# - Token counts that are not integers; names that are not plain ASCII; resource names of Bedrock and Vertex (`arn:…`,
+#   `projects/…/locations/…`), and `bedrock/<region>/…`.
+# - Frameworks named as the provider (langchain, litellm …).
+# - A call whose answering model is not known while another one was asked for.
+# - Models and regions that are not among those that it was written for.
+# What no config of the Collector can do, since it sees one span at a time and no time series:
+# - Duplicates: two spans of one call are both marked, and counted twice. The ledger of the gateway counts them once.
+# - Grid intensity by the hour: the yearly average applies. Write the file anew for other figures.
+# - Water, aliases of your own, overrides, and sets of your own.
+# - The counter otel_carbon.tokens; and otel_carbon.co2e.reversed, since there is nothing that could take back.
+"""
+
+_BODY = """\
+receivers:
+  otlp:
+    protocols:
+      grpc: {{endpoint: "${{env:COLLECTOR_GRPC:-127.0.0.1:4327}}"}}
+      http: {{endpoint: "${{env:COLLECTOR_HTTP:-127.0.0.1:4328}}"}}
+processors:
+  batch: {{}}
+  transform/otel_carbon:
+    error_mode: ignore
+    trace_statements:
+      - context: span
+        conditions:
+          - {condition}
+        statements:
+{statements}
+connectors:
+  # Delta sums. A span that came with a mark is in them too: leave them out where applications have the metrics already.
+  signal_to_metrics/otel_carbon:
+    error_mode: ignore
+    spans:
+{metrics}
+exporters:
+  otlp_grpc/backend:
+    endpoint: ${{env:BACKEND_GRPC:-127.0.0.1:4317}}
+    tls: {{insecure: true}}
+service:
+  pipelines:
+    traces:
+      receivers: [otlp]
+      processors: [transform/otel_carbon, batch]
+      exporters: [otlp_grpc/backend, signal_to_metrics/otel_carbon]
+    metrics:
+      receivers: [signal_to_metrics/otel_carbon]
+      processors: [batch]
+      exporters: [otlp_grpc/backend]
+"""
+
+_METRICS = (
+    (
+        "otel_carbon.co2e",
+        "g",
+        "Greenhouse-gas emissions of GenAI calls, operational plus embodied, central value.",
+        "co2e_grams",
+        1.0,
+    ),
+    ("otel_carbon.co2e.low", "g", "Lower bound of otel_carbon.co2e.", "co2e_grams_low", 1.0),
+    ("otel_carbon.co2e.high", "g", "Upper bound of otel_carbon.co2e.", "co2e_grams_high", 1.0),
+    (
+        "otel_carbon.energy",
+        "J",
+        "Electrical energy of GenAI calls at the data-centre meter, central value.",
+        "energy_wh",
+        3600.0,
+    ),
+    ("otel_carbon.energy.low", "J", "Lower bound of otel_carbon.energy.", "energy_wh_low", 3600.0),
+    ("otel_carbon.energy.high", "J", "Upper bound of otel_carbon.energy.", "energy_wh_high", 3600.0),
+)
+_DIMENSIONS = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.response.model", "otel_carbon.region.name")
+
+
+def collector_config(
+    tables: FactorTables,
+    *,
+    factor_set: str,
+    grid: GridFamily,
+    models: Sequence[str] | None = None,
+    regions: Collection[str] | None = None,
+) -> str:
+    """Return the config of a Collector, as YAML. None: all models, all regions.
+
+    Raises:
+        ConfigError: the factor set cannot be written in OTTL, or a region or a model is not known.
+    """
+    made = statements(tables, factor_set=factor_set, grid=grid, models=models, regions=regions)
+    header = _HEADER.format(
+        factor_set=factor_set,
+        grid=grid.value,
+        models="all" if models is None else ", ".join(models) if len(models) <= 12 else f"{len(models)} named",
+        regions="all"
+        if regions is None
+        else ", ".join(sorted(regions))
+        if len(regions) <= 12
+        else f"{len(regions)} named",
+        claimed=", ".join(CLAIMED),
+        dialects=", ".join(DIALECTS),
+    )
+    lines = "\n".join(f"          - {_yaml(each)}" for each in made)
+    condition = _yaml(group_condition(DialectTable.bundled()))
+    return header + _BODY.format(condition=condition, statements=lines, metrics="\n".join(_metrics()))
+
+
+def statements(
+    tables: FactorTables,
+    *,
+    factor_set: str,
+    grid: GridFamily,
+    models: Sequence[str] | None = None,
+    regions: Collection[str] | None = None,
+) -> tuple[str, ...]:
+    """Return the OTTL statements.
+
+    Raises:
+        ConfigError: as `collector_config`.
+    """
+    chosen = tables.factor_set(factor_set)
+    check_expressible(chosen)
+    _check_regions(tables, regions)
+    dialects = DialectTable.bundled()
+    matched = matching_statements(tables, chosen) if models is None else listed_statements(tables, chosen, models)
+    return (
+        *reading_statements(dialects),
+        *counting_statements(dialects),
+        *naming_statements("m1", tables.name_rules),
+        *naming_statements("m2", tables.name_rules),
+        *matched,
+        *locating_statements(Places(tables, chosen.boundary, grid), regions),
+        *amount_statements(),
+    )
+
+
+def _check_regions(tables: FactorTables, regions: Collection[str] | None) -> None:
+    known = {name for cloud in tables.regions.values() for name in cloud}
+    for region in regions or ():
+        if region not in known:
+            raise ConfigError(f"--regions: unknown cloud region {region!r}; {did_you_mean(region, known)}")
+
+
+def _metrics() -> Iterator[str]:
+    for name, unit, description, attribute, factor in _METRICS:
+        path = f'span.attributes["otel_carbon.{attribute}"]'
+        scaled = path if factor == 1.0 else f"{path} * {factor!r}"
+        yield from _metric(name, unit, description, f"{path} != nil", f"{scaled} * AdjustedCount()", _DIMENSIONS)
+    status = 'span.attributes["otel_carbon.status"] != nil'
+    description = "Spans of GenAI calls that were marked, by outcome."
+    dimensions = ("otel_carbon.status", "gen_ai.provider.name")
+    yield from _metric("otel_carbon.enriched.spans", "{span}", description, status, "AdjustedCount()", dimensions)
+
+
+def _metric(  # noqa: PLR0917 - one line of the file per argument
+    name: str, unit: str, description: str, condition: str, value: str, dimensions: Sequence[str]
+) -> Iterator[str]:
+    yield f"      - name: {name}"
+    yield f"        description: {_yaml(description)}"
+    yield f"        unit: {_yaml(unit)}"
+    yield f"        conditions: [{_yaml(condition)}]"
+    yield f"        attributes: [{', '.join(f'{{key: {key}, optional: true}}' for key in dimensions)}]"
+    yield f"        sum: {{monotonic: true, value: {_yaml(value)}}}"
+
+
+def _yaml(value: str) -> str:
+    """Return a YAML string in single quotes. The Collector expands `$`, so that one of ours is written twice."""
+    return "'" + value.replace("'", "''").replace("$", "$$") + "'"
