@@ -1,6 +1,7 @@
 # The two commands of the README. Nothing is needed before them but Python 3.11 or newer.
 PYTHON ?= python3
 VENV := .venv
+PYTEST_ARGS ?= -n auto
 STAMP := $(VENV)/.installed
 
 .PHONY: run test e2e matrix check clean

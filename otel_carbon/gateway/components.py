@@ -13,6 +13,7 @@ __all__ = ["Catalogue", "factories"]
 _MODULES = (
     "otel_carbon.receivers.otlp",
     "otel_carbon.processors.carbon",
+    "otel_carbon.processors.redact",
     "otel_carbon.exporters.debug",
     "otel_carbon.exporters.ledger",
     "otel_carbon.exporters.otlp_grpc",

@@ -24,6 +24,7 @@ _HELP: Mapping[str, str] = MappingProxyType(
         "receiver_requests": "Requests by outcome.",
         "processor_incoming_items": "Items that came into a processor.",
         "processor_outgoing_items": "Items that left a processor.",
+        "processor_redacted_items": "Spans and log records that a redact processor took content out of.",
         "exporter_sent": "Items that a destination took.",
         "exporter_send_failed": "Items that a destination will never take.",
         "exporter_rejected_items": "Items that a destination took the request of but refused (partial success).",

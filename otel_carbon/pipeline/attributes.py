@@ -15,7 +15,15 @@ from typing import Any
 from otel_carbon.pipeline.otlp_schema import lenient, read
 from otel_carbon.pipeline.wire import read_varint, varint
 
-__all__ = ["AttributeReader", "encode_double_head", "encode_span_attributes"]
+__all__ = [
+    "AttributeReader",
+    "encode_double_head",
+    "encode_key_value",
+    "encode_span_attributes",
+    "key_and_value",
+    "read_any_value",
+    "usual_parts",
+]
 
 _KEY, _VALUE = 0x0A, 0x12  # tags of KeyValue
 _STRING, _BOOL, _INT, _DOUBLE = 0x0A, 0x10, 0x18, 0x21  # tags of AnyValue
@@ -82,7 +90,7 @@ class AttributeReader:
     def wants(self, body: bytes, start: int, end: int) -> bool:
         """Tell whether the `KeyValue` between two offsets is to be read. In doubt, it is."""
         try:
-            key_end, _, value_end = _usual_parts(body, start)
+            key_end, _, value_end = usual_parts(body, start)
         except IndexError:
             return True
         return value_end != end or self._name(body[start + 2 : key_end]) is not None
@@ -103,7 +111,7 @@ class AttributeReader:
 
     def _pair(self, encoded: bytes) -> _Pair | tuple[()]:
         try:
-            key_end, value, end = _usual_parts(encoded, 0)
+            key_end, value, end = usual_parts(encoded, 0)
         except IndexError:
             key_end = value = end = -1
         if end != len(encoded):
@@ -111,7 +119,7 @@ class AttributeReader:
             key = self._name(key_value.key)
             return _UNWANTED if key is None else (key, _python_value(key_value.value))
         key = self._name(encoded[2:key_end])
-        return _UNWANTED if key is None else (key, _any_value(encoded, value, end))
+        return _UNWANTED if key is None else (key, read_any_value(encoded, value, end))
 
     def _name(self, raw_key: bytes) -> str | None:
         key = self._keys.get(raw_key)
@@ -146,9 +154,24 @@ _unpack_double = struct.Struct("<d").unpack_from
 def _string_attribute(key: str, value: str) -> bytes:
     # A lone surrogate cannot come out of UTF-8, but it can come out of a configuration file.
     text = value.encode("utf-8", "replace")
-    any_value = b"\x0a" + varint(len(text)) + text
-    key_value = _encoded_key(key) + b"\x12" + varint(len(any_value)) + any_value
+    key_value = encode_key_value(key.encode(), text)
     return _SPAN_ATTRIBUTES + varint(len(key_value)) + key_value
+
+
+def encode_key_value(raw_key: bytes, text: bytes) -> bytes:
+    """Return a `KeyValue` of a text, both in UTF-8."""
+    any_value = b"\x0a" + varint(len(text)) + text
+    return b"\x0a" + varint(len(raw_key)) + raw_key + b"\x12" + varint(len(any_value)) + any_value
+
+
+def key_and_value(encoded: bytes) -> tuple[bytes, Any]:
+    """Return the key and the value of a `KeyValue` in whatever encoding.
+
+    Raises:
+        InvalidDataError: it is not a protobuf message.
+    """
+    key_value = read(lenient("opentelemetry.proto.common.v1.KeyValue"), encoded, "KeyValue")
+    return key_value.key, _python_value(key_value.value)
 
 
 def _encoded_key(key: str) -> bytes:
@@ -156,7 +179,7 @@ def _encoded_key(key: str) -> bytes:
     return b"\x0a" + varint(len(raw_key)) + raw_key
 
 
-def _usual_parts(body: bytes, start: int) -> tuple[int, int, int]:
+def usual_parts(body: bytes, start: int) -> tuple[int, int, int]:
     """Return the offsets behind the key, of the value and behind it, of a `KeyValue` written as all SDKs write it.
 
     Another way of writing it gives -1 for all of them.
@@ -177,7 +200,7 @@ def _numeric_head(encoded: bytes) -> bytes | None:
     None for anything else, and for numbers of one byte, of which there are few.
     """
     try:
-        key_end, value, end = _usual_parts(encoded, 0)
+        key_end, value, end = usual_parts(encoded, 0)
     except IndexError:
         return None
     if end != len(encoded) or value != key_end + 2:
@@ -200,8 +223,12 @@ def _number(encoded: bytes, size: int, width: int) -> int:
     return -1 if middle < 0x80 else low & 0x7F | (middle & 0x7F) << 7 | high << 14
 
 
-def _any_value(encoded: bytes, start: int, end: int) -> Any:
-    """Return the `AnyValue` between two offsets, the second of which is the end of the bytes."""
+def read_any_value(encoded: bytes, start: int, end: int) -> Any:
+    """Return the `AnyValue` between two offsets, the second of which is the end of the bytes.
+
+    Raises:
+        InvalidDataError: it is not a protobuf message.
+    """
     size = end - start
     tag = encoded[start] if size >= 2 else 0
     try:

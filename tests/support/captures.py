@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from otel_carbon.pipeline import otlp_json
 from otel_carbon.pipeline.pdata import Signal
 
-__all__ = ["COUNTS", "Capture", "captures", "served_nothing"]
+__all__ = ["COUNTS", "Capture", "captures", "logs_requests", "served_nothing"]
 
 FOLDER = Path(__file__).parent.parent / "captures"
 COUNTS = ("calls", "input", "output", "cache_read", "cache_write", "reasoning")
@@ -50,6 +50,13 @@ def served_nothing() -> dict[str, int]:
 def captures() -> tuple[Capture, ...]:
     """Return every capture there is."""
     return (*_python(), *_javascript())
+
+
+@cache
+def logs_requests() -> Mapping[str, list[bytes]]:
+    """Return the logs requests, in protobuf, of every capture that has some."""
+    lines = map(json.loads, lzma.decompress((FOLDER / "logs.jsonl.xz").read_bytes()).splitlines())
+    return {line["capture"]: [_protobuf(body, Signal.LOGS) for body in line["bodies"]] for line in lines}
 
 
 def _python() -> Iterator[Capture]:
@@ -88,10 +95,10 @@ def _javascript() -> Iterator[Capture]:
         yield capture
 
 
-def _protobuf(body: Mapping[str, str]) -> bytes:
+def _protobuf(body: Mapping[str, str], signal: Signal = Signal.TRACES) -> bytes:
     ((encoding, text),) = body.items()
     decoded = base64.b64decode(text)
-    return decoded if encoding == "pb" else otlp_json.decode(Signal.TRACES, decoded)
+    return decoded if encoding == "pb" else otlp_json.decode(signal, decoded)
 
 
 def _spans(body: bytes) -> Iterator[Any]:
