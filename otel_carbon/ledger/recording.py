@@ -26,7 +26,6 @@ from otel_carbon.ledger.same_call import Choice, choose
 from otel_carbon.ledger.taken_back import reversal_of_line, reversal_of_span
 from otel_carbon.model import Call, Footprint, Mark, NotEstimated, Outcome, Sighting, Status, Usage
 from otel_carbon.spans.groups import one_library_side_by_side
-from otel_carbon.spans.one_call import beginning_of
 
 __all__ = ["Recorder"]
 
@@ -188,7 +187,9 @@ def _distinct(
 def _occurred_at(sighting: Sighting, recorded_at: str) -> str:
     """Return when a span began; where it does not say, when it ended, or when it was recorded."""
     call, started = sighting.call, sighting.started_unix_nano
-    unix_nano = (started if call is None else beginning_of(started, call)) or sighting.ended_unix_nano
+    if call is not None and call.continues:
+        started = call.at_unix_nano or started  # when the stream began that the span reports at its end
+    unix_nano = started or sighting.ended_unix_nano
     return utc_text_of_nanoseconds(unix_nano) if unix_nano > 0 else recorded_at
 
 
