@@ -251,3 +251,20 @@ async def test_shutting_down_twice_or_before_the_start_is_fine(build: Build) -> 
 def test_another_database_is_refused_when_the_config_is_read() -> None:
     with pytest.raises(ConfigError, match="keeps its ledger in SQLite"):
         Config(url="postgresql://ledger")
+
+
+@pytest.mark.parametrize("key", ["otel_carbon.tenant", "tenant.id", "nobody.asked"])
+@pytest.mark.parametrize("after_a_restart", [False, True])
+async def test_the_tenant_of_the_sender_beats_what_its_spans_say(
+    build: Build, key: str, *, after_a_restart: bool
+) -> None:
+    exporter = build()
+    await exporter.start()
+    payload = Payload(Signal.TRACES, _request(1, 2, **{key: "somebody-else"}), 2, tenant="acme")
+    if not after_a_restart:
+        payload = CarbonProcessor(carbon.Config(), Settings("carbon", {}, {})).process(payload)
+
+    await exporter.export([JournalEntry(1, EIGHT_O_CLOCK, payload)])
+
+    assert _rows(exporter, "SELECT DISTINCT tenant FROM lines") == [("acme",)]
+    await exporter.shutdown()

@@ -313,3 +313,13 @@ def test_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:
 def test_a_path_that_cannot_be_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"journal .*missing/journal\.db cannot be used: .*No such file"):
         Journal(tmp_path / "missing" / "journal.db")
+
+
+def test_the_tenant_of_a_payload_is_there_again_after_a_restart(path: Path) -> None:
+    with _opened(path, _TEMPO) as journal:
+        journal.append("traces", Payload(Signal.TRACES, b"1", 1, tenant="acme")).result(10)
+        journal.append("traces", _payload(b"2")).result(10)
+        assert [entry.payload.tenant for entry in journal.read("tempo:traces")] == ["acme", None]
+
+    with _opened(path, _TEMPO) as journal:
+        assert [entry.payload.tenant for entry in journal.read("tempo:traces")] == ["acme", None]

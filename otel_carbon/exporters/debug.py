@@ -15,6 +15,7 @@ from otel_carbon.model import Sighting
 from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings, Stability
 from otel_carbon.pipeline.otlp import sightings
 from otel_carbon.pipeline.pdata import Signal
+from otel_carbon.pipeline.sender import sent_by
 from otel_carbon.spans import SpanReader
 
 __all__ = ["FACTORY", "Config", "DebugExporter"]
@@ -82,7 +83,11 @@ class DebugExporter:
         count = f"{self._id}: {signal}: {_counted(items, _ITEMS[signal])} in {_counted(len(entries), 'request')}"
         if signal is not Signal.TRACES or self._reader is None:
             return [count]
-        seen = [sighting for entry in entries for sighting in sightings(entry.payload.body, self._reader)]
+        seen = [
+            sent_by(entry.payload.tenant, sighting)
+            for entry in entries
+            for sighting in sightings(entry.payload.body, self._reader)
+        ]
         calls = [sighting for sighting in seen if sighting.call is not None]
         count += f", {_counted(len(calls), 'GenAI call')}, {_counted(len(seen) - len(calls), 'parent')} of calls"
         return [line for call in calls for line in self._call_lines(call)] + [count]

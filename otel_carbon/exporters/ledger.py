@@ -16,6 +16,7 @@ from otel_carbon.ledger import Ledger, Recorded, ledger_path
 from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings, Stability, Telemetry
 from otel_carbon.pipeline.otlp import sightings
 from otel_carbon.pipeline.pdata import Enriched, Signal
+from otel_carbon.pipeline.sender import sent_by
 from otel_carbon.pipeline.tally import Tally
 from otel_carbon.spans import SpanReader
 
@@ -121,7 +122,8 @@ class LedgerExporter:
         if entry.payload.enriched:
             return entry.payload.enriched
         assert self._reader is not None
-        return [Enriched(sighting, None) for sighting in sightings(entry.payload.body, self._reader)]
+        tenant = entry.payload.tenant
+        return [Enriched(sent_by(tenant, sighting), None) for sighting in sightings(entry.payload.body, self._reader)]
 
     def _count(self, recorded: Recorded) -> None:
         if self._telemetry is None:

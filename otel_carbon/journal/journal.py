@@ -212,7 +212,7 @@ class Journal:
 
     def _account(self, rows: list[Row], batch: list[Append], freed: int) -> None:
         self._live_bytes -= freed
-        for (position, pipeline, _, received, _, size, _), append in zip(rows, batch, strict=True):
+        for (position, pipeline, _, received, _, size, *_), append in zip(rows, batch, strict=True):
             self._live_bytes += size
             self._waiting_bytes -= size
             self._tail.append(pipeline, JournalEntry(position, received, append.payload))

@@ -17,8 +17,8 @@ from otel_carbon.pipeline.pdata import Payload, Signal
 
 __all__ = ["Floors", "Row", "Store", "row", "storage_error"]
 
-Row = tuple[int, str, str, int, int, int, bytes]
-"""position, pipeline, signal, received_unix_nano, items, bytes, body."""
+Row = tuple[int, str, str, int, int, int, str | None, bytes]
+"""position, pipeline, signal, received_unix_nano, items, bytes, tenant, body."""
 
 Floors = Mapping[str, tuple[int, int]]
 """Pipeline to the positions (after the first, through the second) that every reader has."""
@@ -39,6 +39,7 @@ CREATE TABLE entry (
     received_unix_nano INTEGER NOT NULL,
     items INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
+    tenant TEXT,
     body BLOB NOT NULL
 );
 CREATE INDEX entry_by_pipeline ON entry (pipeline, position, items, bytes);
@@ -47,7 +48,7 @@ CREATE TABLE journal (id TEXT NOT NULL);
 INSERT INTO journal VALUES ($id);
 COMMIT;
 """
-_INSERT = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _RANGE = "pipeline = ? AND position > ? AND position <= ?"
 
 
@@ -153,9 +154,9 @@ class Store:
         return freed
 
     def _entry(self, position: int) -> JournalEntry:
-        statement = "SELECT signal, received_unix_nano, items, body FROM entry WHERE position = ?"
-        signal, received_unix_nano, items, body = self._rows(statement, position)[0]
-        return JournalEntry(position, received_unix_nano, Payload(Signal(signal), body, items))
+        statement = "SELECT signal, received_unix_nano, items, tenant, body FROM entry WHERE position = ?"
+        signal, received_unix_nano, items, tenant, body = self._rows(statement, position)[0]
+        return JournalEntry(position, received_unix_nano, Payload(Signal(signal), body, items, tenant=tenant))
 
     def _rows(self, statement: str, *values: str | int) -> list[tuple[Any, ...]]:
         try:
@@ -167,7 +168,8 @@ class Store:
 def row(position: int, received_unix_nano: int, pipeline_id: str, payload: Payload) -> Row:
     """Return a payload as a row."""
     body = payload.body
-    return (position, pipeline_id, payload.signal.value, received_unix_nano, payload.items, len(body), body)
+    signal = payload.signal.value
+    return (position, pipeline_id, signal, received_unix_nano, payload.items, len(body), payload.tenant, body)
 
 
 def storage_error(path: Path, error: Exception) -> StorageError:

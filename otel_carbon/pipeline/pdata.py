@@ -32,10 +32,12 @@ class Payload:
 
     `items` counts spans, data points or log records, as the Collector does. `enriched` is empty until the carbon
     processor has seen the payload. It is for connectors, and for exporters that keep up with the journal's tail; it is
-    never stored, so whoever reads it must do without as well.
+    never stored, so whoever reads it must do without as well. `tenant` is who sent it, where the receiver knows that
+    for certain; it is stored, and beats what the spans say.
     """
 
     signal: Signal
     body: bytes
     items: int
     enriched: tuple[Enriched, ...] = ()
+    tenant: str | None = None

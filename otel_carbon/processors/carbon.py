@@ -17,6 +17,7 @@ from otel_carbon.pipeline.component import Factory, Kind, Settings, Stability
 from otel_carbon.pipeline.duplicates import duplicates
 from otel_carbon.pipeline.otlp_spans import genai_spans
 from otel_carbon.pipeline.pdata import Enriched, Payload, Signal
+from otel_carbon.pipeline.sender import sent_by
 from otel_carbon.pipeline.wire import append_to_spans
 from otel_carbon.spans import AttributionRules, SpanReader
 
@@ -116,6 +117,8 @@ class CarbonProcessor:
         layout, spans = self._spans.scan(payload.body)
         if not spans:
             return payload
+        if payload.tenant is not None:
+            spans = [(at, sent_by(payload.tenant, sighting), marked) for at, sighting, marked in spans]
         enriched: list[Enriched] = []
         additions: dict[int, bytes] = {}
         repeated = duplicates([sighting for _, sighting, _ in spans])
