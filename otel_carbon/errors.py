@@ -6,6 +6,7 @@ CarbonError
 ├── MissingExtraError       a part needs a package that is not installed; names the extra
 ├── InvalidDataError        the sender's data is wrong; sending it again will not help (HTTP 400)
 ├── TooLargeError           a request is larger than the limit (HTTP 413, RESOURCE_EXHAUSTED)
+├── UnauthenticatedError    the sender showed no token that is accepted (HTTP 401, UNAUTHENTICATED)
 ├── UnavailableError        cannot be taken now; the sender should try again (HTTP 503, UNAVAILABLE)
 ├── ExportError             a destination did not take the data
 │   ├── RetryableExportError    trying again can help; may carry the wait that the destination asked for
@@ -32,6 +33,7 @@ __all__ = [
     "RetryableExportError",
     "StorageError",
     "TooLargeError",
+    "UnauthenticatedError",
     "UnavailableError",
 ]
 
@@ -62,6 +64,14 @@ class InvalidDataError(CarbonError):
 
 class TooLargeError(CarbonError):
     """A request is larger than the configured limit, before or after decompression."""
+
+
+class UnauthenticatedError(CarbonError):
+    """The sender did not show a token that is accepted. `invalid`: it showed one that is not."""
+
+    def __init__(self, message: str, *, invalid: bool = False) -> None:
+        super().__init__(message)
+        self.invalid = invalid
 
 
 class UnavailableError(CarbonError):

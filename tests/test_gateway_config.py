@@ -89,12 +89,12 @@ def test_a_size_has_a_unit_or_counts_bytes(written: str, size: int) -> None:
             "receivers::inlet::limits::size: must be a whole number or a size such as 64MiB, not 'big'",
         ),
         ("{limits: {ratio: high}}", "receivers::inlet::limits::ratio: must be a number, not 'high'"),
-        ("{limits: 3}", "receivers::inlet::limits: must be a map of keys, not 3"),
+        ("{limits: 3}", "receivers::inlet::limits: must be a map of keys, not a single value"),
         ("{headers: [a]}", "receivers::inlet::headers: must be a map of keys, not a list"),
-        ("{hosts: a}", "receivers::inlet::hosts: must be a list, not 'a'"),
+        ("{hosts: a}", "receivers::inlet::hosts: must be a list, not a text"),
         ("{hosts: [{}]}", "receivers::inlet::hosts: must be a text, not a map"),
         ("{endpoint: nowhere}", "receivers::inlet::endpoint: 'nowhere' is not a place"),
-        ("text", "receivers::inlet: must be a map of keys, not 'text'"),
+        ("text", "receivers::inlet: must be a map of keys, not a text"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_path(config: str, problem: str) -> None:

@@ -16,6 +16,7 @@ from otel_carbon.errors import ConfigError
 from otel_carbon.gateway.problems import Problems, suggestion
 from otel_carbon.gateway.sizes import size_bytes
 from otel_carbon.gateway.yaml_source import Substituted
+from otel_carbon.security.secret import Secret
 
 __all__ = ["bind"]
 
@@ -33,7 +34,7 @@ def bind(config: type[Any], raw: Any, path: str, problems: Problems) -> Any:
     if raw is None:
         raw = {}
     if not isinstance(raw, dict):
-        problems.add(path, f"must be a map of keys, not {_shown(raw)}")
+        problems.add(path, f"must be a map of keys, not {_kind(raw)}")
         return None
     fields = {field.name: field for field in dataclasses.fields(config) if field.init}
     hints = typing.get_type_hints(config, include_extras=False)
@@ -92,7 +93,7 @@ def _value(kind: Any, raw: Any, path: str, problems: Problems) -> Any:
 
 def _optional(kind: Any, raw: Any, path: str, problems: Problems) -> Any:
     choices = [choice for choice in get_args(kind) if choice is not types.NoneType]
-    if raw is None and not dataclasses.is_dataclass(choices[0]):
+    if raw is None and types.NoneType in get_args(kind) and not dataclasses.is_dataclass(choices[0]):
         return None
     wrong = _Wrong("")
     for choice in choices:
@@ -107,11 +108,11 @@ def _container(kind: Any, raw: Any, path: str, problems: Problems) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if issubclass(origin, Mapping):
         if not isinstance(raw, dict):
-            raise _Wrong(f"must be a map of keys, not {_shown(raw)}")
+            raise _Wrong(f"must be a map of keys, not {_kind(raw)}")
         found = {str(key): _value(arguments[1], value, f"{path}::{key}", problems) for key, value in raw.items()}
         return _UNUSABLE if _UNUSABLE in found.values() else found
     if not isinstance(raw, list):
-        raise _Wrong(f"must be a list, not {_shown(raw)}")
+        raise _Wrong(f"must be a list, not {_kind(raw)}")
     items = [_value(arguments[0], value, f"{path}[{index}]", problems) for index, value in enumerate(raw)]
     if _UNUSABLE in items:
         return _UNUSABLE
@@ -123,6 +124,8 @@ def _scalar(kind: Any, raw: Any, path: str) -> Any:
         return _choice(kind, raw)
     if kind is str:
         return _text(raw)
+    if kind is Secret:
+        return _secret(raw)
     value = yaml.safe_load(raw) if isinstance(raw, Substituted) else raw
     if kind is bool and isinstance(value, bool):
         return value
@@ -142,6 +145,13 @@ def _text(raw: Any) -> str:
     if isinstance(raw, dt.date):  # YAML takes 2024-01-01 for a date
         return raw.isoformat()
     raise _Wrong(f"must be a text, not {_shown(raw)}")
+
+
+def _secret(raw: Any) -> Secret:
+    try:
+        return Secret(_text(raw))
+    except _Wrong:
+        raise _Wrong("must be a text") from None  # what stands there instead may be part of a secret
 
 
 def _integer(value: Any, path: str) -> int | None:
@@ -168,8 +178,21 @@ def _listed(names: Collection[str]) -> str:
 
 
 def _shown(raw: Any) -> str:
-    if isinstance(raw, dict):
-        return "a map"
-    if isinstance(raw, list):
-        return "a list"
-    return "nothing" if raw is None else repr(str(raw) if isinstance(raw, str) else raw)
+    if raw is None or isinstance(raw, dict | list):
+        return _kind(raw)
+    return repr(str(raw) if isinstance(raw, str) else raw)
+
+
+def _kind(raw: Any) -> str:
+    """Return what a value is without showing it: where a map or a list belongs, a secret may stand."""
+    match raw:
+        case None:
+            return "nothing"
+        case dict():
+            return "a map"
+        case list():
+            return "a list"
+        case str():
+            return "a text"
+        case _:
+            return "a single value"
