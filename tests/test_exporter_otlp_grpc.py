@@ -28,6 +28,7 @@ from otel_carbon.exporters.otlp_grpc import FACTORY, Config, OtlpGrpcExporter, T
 from otel_carbon.pipeline.component import JournalEntry, Settings
 from otel_carbon.pipeline.pdata import Payload, Signal
 from otel_carbon.pipeline.retry import RetryConfig
+from otel_carbon.security.secret import Secret
 
 METHODS = {
     Signal.TRACES: "opentelemetry.proto.collector.trace.v1.TraceService",
@@ -167,7 +168,7 @@ async def test_it_says_who_it_is_and_sends_the_headers() -> None:
     async with (
         serving() as server,
         exporting(
-            Config(server.address, tls=PLAIN, headers={"X-Tenant": "acme", "authorization": "Bearer t"})
+            Config(server.address, tls=PLAIN, headers={"X-Tenant": Secret("acme"), "authorization": Secret("Bearer t")})
         ) as exporter,
     ):
         await exporter.export([entry(b"\x0a\x00")])

@@ -27,6 +27,7 @@ from otel_carbon.exporters._http_failure import retry_after_s
 from otel_carbon.exporters.otlp_http import FACTORY, Config, OtlpHttpExporter, TlsConfig
 from otel_carbon.pipeline.component import JournalEntry, Settings
 from otel_carbon.pipeline.pdata import Payload, Signal
+from otel_carbon.security.secret import Secret
 
 BODY = b"\x0a\x00" * 50_000
 
@@ -135,7 +136,7 @@ async def test_a_body_of_megabytes_is_sent_whole() -> None:
 
 
 async def test_it_says_who_it_is_and_sends_the_headers() -> None:
-    headers = {"Authorization": "Basic abc", "x-langfuse-ingestion-version": "4"}
+    headers = {"Authorization": Secret("Basic abc"), "x-langfuse-ingestion-version": Secret("4")}
 
     async with serving() as server, exporting(Config(server.url, headers=headers)) as exporter:
         await exporter.export([entry()])

@@ -13,6 +13,7 @@ import grpc.aio
 from otel_carbon._version import __version__
 from otel_carbon.errors import ConfigError
 from otel_carbon.exporters._grpc_failure import grpc_failure
+from otel_carbon.exporters._headers import check_headers, revealed
 from otel_carbon.exporters._partial import PartialSuccessLog
 from otel_carbon.exporters._queue import QueueConfig, Sender
 from otel_carbon.exporters._tls import read_pem
@@ -20,6 +21,7 @@ from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings
 from otel_carbon.pipeline.duration import duration_s
 from otel_carbon.pipeline.pdata import Signal
 from otel_carbon.pipeline.retry import RetryConfig
+from otel_carbon.security.secret import Secret
 
 __all__ = ["FACTORY", "Config", "OtlpGrpcExporter", "TlsConfig"]
 
@@ -61,7 +63,7 @@ class Config:
     """
 
     endpoint: str
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     compression: str = "gzip"
     tls: TlsConfig = field(default_factory=TlsConfig)
     timeout: str = "5s"
@@ -76,6 +78,7 @@ class Config:
             raise ConfigError(f"compression: {self.compression!r} is not one of {', '.join(_COMPRESSIONS)}")
         if duration_s(self.timeout, "timeout") <= 0:
             raise ConfigError("timeout must be longer than 0s")
+        check_headers(self.headers)
         for name in self.headers:
             if not _METADATA_KEY.fullmatch(name.lower()):
                 raise ConfigError(f"headers: {name!r} is not a header name")
@@ -87,7 +90,7 @@ class OtlpGrpcExporter:
     def __init__(self, config: Config, settings: Settings) -> None:
         self._config = config
         self._timeout_s = duration_s(config.timeout, "timeout")
-        self._metadata = tuple((name.lower(), value) for name, value in config.headers.items())
+        self._metadata = tuple((name.lower(), value) for name, value in revealed(config.headers).items())
         self._partial = PartialSuccessLog(settings)
         self._sender = Sender(config.sending_queue.batch, self._send)
         self._channel: grpc.aio.Channel | None = None

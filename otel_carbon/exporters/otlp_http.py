@@ -17,6 +17,7 @@ from aiohttp import hdrs
 
 from otel_carbon._version import __version__
 from otel_carbon.errors import ConfigError, PermanentExportError, RetryableExportError
+from otel_carbon.exporters._headers import check_headers, revealed
 from otel_carbon.exporters._http_failure import http_failure
 from otel_carbon.exporters._partial import PartialSuccessLog
 from otel_carbon.exporters._queue import QueueConfig, Sender
@@ -25,6 +26,7 @@ from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings
 from otel_carbon.pipeline.duration import duration_s
 from otel_carbon.pipeline.pdata import Signal
 from otel_carbon.pipeline.retry import RetryConfig
+from otel_carbon.security.secret import Secret, without_password
 
 __all__ = ["FACTORY", "Config", "OtlpHttpExporter", "TlsConfig"]
 
@@ -69,7 +71,7 @@ class Config:
     traces_endpoint: str | None = None
     metrics_endpoint: str | None = None
     logs_endpoint: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     compression: str = "gzip"
     tls: TlsConfig = field(default_factory=TlsConfig)
     timeout: str = "30s"
@@ -82,11 +84,13 @@ class Config:
             raise ConfigError("endpoint: name the URL to send to, as http://tempo:4318")
         for url in _urls(self).values():
             if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-                raise ConfigError(f"endpoint: {url!r} is not a URL; write http://host:port or https://host:port")
+                shown = without_password(url)
+                raise ConfigError(f"endpoint: {shown!r} is not a URL; write http://host:port or https://host:port")
         if self.compression not in {"none", *_COMPRESSORS}:
             raise ConfigError(f"compression: {self.compression!r} is not one of none, {', '.join(_COMPRESSORS)}")
         if duration_s(self.timeout, "timeout") <= 0:
             raise ConfigError("timeout must be longer than 0s")
+        check_headers(self.headers)
 
 
 class OtlpHttpExporter:
@@ -140,7 +144,7 @@ class OtlpHttpExporter:
         try:
             self._partial.note(signal, await self._post(url, data))
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise RetryableExportError(f"{url}: {str(error) or type(error).__name__}") from error
+            raise RetryableExportError(f"{without_password(url)}: {str(error) or type(error).__name__}") from error
 
     async def _post(self, url: str, data: bytes) -> bytes:
         if self._session is None:
@@ -154,7 +158,9 @@ class OtlpHttpExporter:
             answer = await _bounded_body(response)
             if 200 <= response.status < 300:
                 return answer
-            raise http_failure(url, response.status, response.headers.get(hdrs.RETRY_AFTER), answer, time.time())
+            raise http_failure(
+                without_password(url), response.status, response.headers.get(hdrs.RETRY_AFTER), answer, time.time()
+            )
 
 
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
@@ -162,7 +168,9 @@ async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
     async for piece in response.content.iter_any():
         body += piece
         if len(body) > _MAX_RESPONSE_BYTES:
-            raise PermanentExportError(f"{response.url} answered with more than {_MAX_RESPONSE_BYTES} bytes")
+            raise PermanentExportError(
+                f"{response.url.with_user(None)} answered with more than {_MAX_RESPONSE_BYTES} bytes"
+            )
     return bytes(body)
 
 
@@ -183,7 +191,7 @@ def _headers(config: Config) -> dict[str, str]:
     }
     if config.compression != "none":
         headers[hdrs.CONTENT_ENCODING] = config.compression
-    return {**headers, **config.headers}
+    return {**headers, **revealed(config.headers)}
 
 
 FACTORY = Factory(
