@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -13,8 +14,12 @@ from otel_carbon.errors import CarbonError, ConfigError
 from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint, taken_port
 from otel_carbon.pipeline.pdata import Signal
 from otel_carbon.receivers._answer import answer_protobuf
+from otel_carbon.receivers._grpc_security import TokenCheck, authorization, check_tls, server_credentials
 from otel_carbon.receivers._intake import Intake
 from otel_carbon.receivers._refusal import Refusal, status_message
+from otel_carbon.security.certificates import ServerTlsConfig
+from otel_carbon.security.guard import Guard, check_listener
+from otel_carbon.security.tokens import AuthConfig
 
 __all__ = ["GrpcConfig", "GrpcServer"]
 
@@ -25,7 +30,8 @@ _SERVICES: Mapping[Signal, str] = MappingProxyType(
         Signal.LOGS: "opentelemetry.proto.collector.logs.v1.LogsService",
     }
 )
-_KEY = "protocols::grpc::endpoint"
+_PATH = "protocols::grpc"
+_KEY = f"{_PATH}::endpoint"
 _GRACE_S = 10.0
 _MAX_MESSAGE_MIB = 2047  # gRPC holds the size in 32 bits
 _CODES: Mapping[int, grpc.StatusCode] = MappingProxyType({code.value[0]: code for code in grpc.StatusCode})
@@ -46,10 +52,17 @@ class GrpcConfig:
     """Limit of one request, before and after decompression."""
     max_concurrent_streams: int = 0
     """Requests at the same time on one connection; 0 is no limit."""
+    tls: ServerTlsConfig | None = None
+    """Certificates; left out, plain text."""
+    auth: AuthConfig | None = None
+    """Tokens of senders; left out, nobody is asked for one."""
+    allow_unauthenticated: bool = False
+    """Whether an address that others can reach may be listened on without tokens or client certificates."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        parse_endpoint(self.endpoint, _KEY)
+        check_listener(self, _PATH)
+        check_tls(self.tls, f"{_PATH}::tls")
         if not 1 <= self.max_recv_msg_size_mib <= _MAX_MESSAGE_MIB:
             raise ConfigError(f"protocols::grpc::max_recv_msg_size_mib must be between 1 and {_MAX_MESSAGE_MIB}")
         if self.max_concurrent_streams < 0:
@@ -62,12 +75,16 @@ class GrpcServer:
     def __init__(self, config: GrpcConfig, intake: Intake) -> None:
         self._config = config
         self._intake = intake
+        self._guard = Guard(config, _PATH)
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> str:
-        """Listen, and return the bound `host:port`. Raises ConfigError when the address cannot be had."""
+        """Listen, and return the bound `host:port`. Raises ConfigError for the address, or a file of TLS or tokens."""
+        self._guard.load()
         endpoint = parse_endpoint(self._config.endpoint, _KEY)
-        server = grpc.aio.server(options=_options(self._config))
+        tokens = self._guard.tokens
+        checks = [] if tokens is None else [TokenCheck(tokens, self._refuse)]
+        server = grpc.aio.server(interceptors=checks, options=_options(self._config))
         server.add_generic_rpc_handlers(
             tuple(
                 grpc.method_handlers_generic_handler(
@@ -77,7 +94,7 @@ class GrpcServer:
             )
         )
         try:
-            port = server.add_insecure_port(str(endpoint))
+            port = self._listen(server, str(endpoint))
         except RuntimeError as error:
             raise taken_port(endpoint, _KEY, "the address is in use or not of this machine") from error
         await server.start()
@@ -90,16 +107,27 @@ class GrpcServer:
         if server is not None:
             await server.stop(_GRACE_S)
 
+    def _listen(self, server: grpc.aio.Server, address: str) -> int:
+        if self._guard.certificates is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, server_credentials(self._guard.certificates))
+
+    async def _refuse(self, error: Exception, context: grpc.aio.ServicerContext[Any, bytes]) -> bytes:
+        return await _abort(context, self._intake.refuse(error))
+
+    def _tenant(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> str | None:
+        tokens = self._guard.tokens
+        return None if tokens is None else tokens.tenant(authorization(context.invocation_metadata()))
+
     def _export(self, signal: Signal) -> _Handler:
         async def export(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             try:
                 self._intake.check_room()
-                return answer_protobuf(signal, await self._intake.take(signal, body))
+                return answer_protobuf(signal, await self._intake.take(signal, body, self._tenant(context)))
             except CarbonError as error:
-                answer = self._intake.refuse(error)
+                return await self._refuse(error, context)
             except Exception as error:  # noqa: BLE001  here a request leaves the gateway
-                answer = self._intake.refuse(error)
-            return await _abort(context, answer)
+                return await self._refuse(error, context)
 
         return export
 
@@ -114,7 +142,7 @@ def _options(config: GrpcConfig) -> list[tuple[str, int]]:
     return options
 
 
-async def _abort(context: grpc.aio.ServicerContext[bytes, bytes], answer: Refusal) -> bytes:
+async def _abort(context: grpc.aio.ServicerContext[Any, bytes], answer: Refusal) -> bytes:
     details = status_message(answer).SerializeToString()
     await context.abort(_CODES[answer.code], answer.message, (("grpc-status-details-bin", details),))
     raise AssertionError("abort always raises")

@@ -21,10 +21,16 @@ from otel_carbon.receivers._decompress import CONTENT_ENCODINGS, decompress, too
 from otel_carbon.receivers._http_status import errors_as_status
 from otel_carbon.receivers._intake import Intake
 from otel_carbon.receivers._off_loop import off_loop
+from otel_carbon.receivers._sender import known_sender, tenant_of
+from otel_carbon.security.certificates import ServerTlsConfig
+from otel_carbon.security.guard import Guard, check_listener
+from otel_carbon.security.tokens import AuthConfig
+from otel_carbon.security.web import tls_context
 
 __all__ = ["HttpConfig", "HttpServer"]
 
-_KEY = "protocols::http::endpoint"
+_PATH = "protocols::http"
+_KEY = f"{_PATH}::endpoint"
 _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
 _GRACE_S = 10.0
@@ -50,10 +56,16 @@ class HttpConfig:
     logs_url_path: str = "/v1/logs"
     cors: CorsConfig | None = None
     """Which pages in a browser may send; left out, none."""
+    tls: ServerTlsConfig | None = None
+    """Certificates; left out, plain text."""
+    auth: AuthConfig | None = None
+    """Tokens of senders; left out, nobody is asked for one."""
+    allow_unauthenticated: bool = False
+    """Whether an address that others can reach may be listened on without tokens or client certificates."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        parse_endpoint(self.endpoint, _KEY)
+        check_listener(self, _PATH)
         if self.max_request_body_size < 1:
             raise ConfigError("protocols::http::max_request_body_size must be at least 1 byte")
         if duration_s(self.read_timeout, "protocols::http::read_timeout") <= 0:
@@ -69,21 +81,23 @@ class HttpServer:
     def __init__(self, config: HttpConfig, intake: Intake) -> None:
         self._config = config
         self._intake = intake
+        self._guard = Guard(config, _PATH)
         self._read_timeout_s = duration_s(config.read_timeout, "protocols::http::read_timeout")
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:
-        """Listen, and return the bound URL. Raises ConfigError when the address cannot be had."""
+        """Listen, and return the bound URL. Raises ConfigError for the address, or a file of TLS or tokens."""
+        self._guard.load()
         endpoint = parse_endpoint(self._config.endpoint, _KEY)
         runner = web.AppRunner(self._app(), access_log=None, auto_decompress=False, shutdown_timeout=_GRACE_S)
         await runner.setup()
         try:
-            await web.TCPSite(runner, endpoint.host, endpoint.port).start()
+            await web.TCPSite(runner, endpoint.host, endpoint.port, ssl_context=tls_context(self._guard)).start()
         except OSError as error:
             await runner.cleanup()
             raise taken_port(endpoint, _KEY, error.strerror or str(error)) from error
         self._runner = runner
-        return f"http://{Endpoint(endpoint.host, runner.addresses[0][1])}"
+        return f"{self._guard.scheme}://{Endpoint(endpoint.host, runner.addresses[0][1])}"
 
     async def shutdown(self) -> None:
         """Refuse new requests and finish those that were begun."""
@@ -99,13 +113,14 @@ class HttpServer:
             Signal.LOGS: self._config.logs_url_path,
         }
         for signal in sorted(self._intake.signals):
-            app.router.add_post(paths[signal], self._export(signal))
+            app.router.add_post(paths[signal], self._export(signal), expect_handler=_no_answer_yet)
         return app
 
     def _middlewares(self) -> list[Middleware]:
         allowed = self._config.cors
-        errors = errors_as_status(self._intake)
-        return [cors(allowed), errors] if allowed and allowed.allowed_origins else [errors]
+        outer = [cors(allowed)] if allowed and allowed.allowed_origins else []
+        inner = [known_sender(self._guard.tokens)] if self._guard.tokens is not None else []
+        return [*outer, errors_as_status(self._intake), *inner]
 
     def _export(self, signal: Signal) -> _Handler:
         async def export(request: web.Request) -> web.StreamResponse:
@@ -114,9 +129,9 @@ class HttpServer:
             body = await self._content(request)
             if request.content_type == _JSON:
                 body = await off_loop(len(body), otlp_json.decode, signal, body)
-                partial = await self._intake.take(signal, body)
+                partial = await self._intake.take(signal, body, tenant_of(request, self._guard.tokens))
                 return web.Response(body=answer_json(signal, partial), content_type=_JSON)
-            partial = await self._intake.take(signal, body)
+            partial = await self._intake.take(signal, body, tenant_of(request, self._guard.tokens))
             return web.Response(body=answer_protobuf(signal, partial), content_type=_PROTOBUF)
 
         return export
@@ -145,9 +160,20 @@ def _content_encoding(request: web.Request) -> str:
     return request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
 
 
+async def _no_answer_yet(_request: web.Request) -> None:
+    """Leave a sender that waits for `100 Continue` waiting, until it is known that its body is wanted."""
+
+
+async def _ask_for_body(request: web.Request) -> None:
+    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # not part of the answer
+
+
 async def _read(request: web.Request, limit_bytes: int) -> bytes:
     if (request.content_length or 0) > limit_bytes:
         raise too_large(limit_bytes)
+    await _ask_for_body(request)
     body = bytearray()
     async for piece in request.content.iter_any():
         body += piece

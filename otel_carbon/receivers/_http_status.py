@@ -9,9 +9,10 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 from google.rpc.code_pb2 import Code
 
-from otel_carbon.errors import CarbonError
+from otel_carbon.errors import CarbonError, UnauthenticatedError
 from otel_carbon.receivers._intake import Intake
 from otel_carbon.receivers._refusal import Refusal, retry_after_header, status_json, status_message
+from otel_carbon.security.web import challenge
 
 __all__ = ["errors_as_status"]
 
@@ -31,6 +32,8 @@ def errors_as_status(intake: Intake) -> Middleware:
             return await handler(request)
         except web.HTTPException as error:
             return _protocol_error(request, error)
+        except UnauthenticatedError as error:
+            return _response(request, intake.refuse(error), {hdrs.WWW_AUTHENTICATE: challenge(error)})
         except CarbonError as error:
             return _response(request, intake.refuse(error), {})
         except Exception as error:  # noqa: BLE001  here a request leaves the gateway

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from otel_carbon.errors import CarbonError, UnavailableError
@@ -41,8 +42,10 @@ class Intake:
         if not self._has_room():
             raise UnavailableError("the journal is full; its exporters are behind", _NO_ROOM_RETRY_AFTER_S)
 
-    async def take(self, signal: Signal, body: bytes) -> Partial | None:
+    async def take(self, signal: Signal, body: bytes, tenant: str | None = None) -> Partial | None:
         """Take one request in protobuf encoding; None when all of it was taken. Returning means it is on disk.
+
+        `tenant` is who sent it, where a token said so.
 
         GenAI-related spans without valid ids are passed on like everything else, but cannot be accounted for: they
         are what a partial success rejects.
@@ -53,6 +56,8 @@ class Intake:
             UnavailableError: not now.
         """
         payload, partial = await off_loop(len(body), _read, signal, body)
+        if tenant is not None:
+            payload = replace(payload, tenant=tenant)
         outcome, rejected = "failed", 0
         try:
             await self._consumers[signal](payload)

@@ -15,7 +15,7 @@ from google.rpc.code_pb2 import Code
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from otel_carbon.errors import InvalidDataError, TooLargeError, UnavailableError
+from otel_carbon.errors import InvalidDataError, TooLargeError, UnauthenticatedError, UnavailableError
 
 __all__ = ["Refusal", "refusal", "retry_after_header", "status_json", "status_message"]
 
@@ -41,6 +41,8 @@ def refusal(error: Exception) -> Refusal:
             return Refusal(Code.INVALID_ARGUMENT, 400, _bounded(error))
         case TooLargeError():
             return Refusal(Code.RESOURCE_EXHAUSTED, 413, _bounded(error))
+        case UnauthenticatedError():
+            return Refusal(Code.UNAUTHENTICATED, 401, _bounded(error))
         case UnavailableError():
             return Refusal(Code.UNAVAILABLE, 503, _bounded(error), error.retry_after_s)
         case _:
