@@ -124,13 +124,15 @@ def _collect_garbage_rarely() -> None:
 
 
 def _web(gateway: Gateway, config: GatewayConfig, folder: Path) -> WebServer | None:
+    from otel_carbon.security.guard import Guard
     from otel_carbon.web import WebServer, WebSources
 
     endpoint = config.service.web.endpoint
     if endpoint is None:
         return None
     report = _report_source(config, folder)
-    return WebServer(endpoint, WebSources(gateway.unready_reason, gateway.metrics_text, gateway.describe, report))
+    sources = WebSources(gateway.unready_reason, gateway.metrics_text, gateway.describe, report)
+    return WebServer(endpoint, sources, Guard(config.service.web, "service::web"))
 
 
 def _report_source(config: GatewayConfig, folder: Path) -> Callable[[Mapping[str, str]], Mapping[str, Any]]:

@@ -20,6 +20,10 @@ from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings
 from otel_carbon.pipeline.duration import duration_s
 from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint, taken_port
 from otel_carbon.pipeline.pdata import Signal
+from otel_carbon.security.certificates import ServerTlsConfig
+from otel_carbon.security.guard import Guard, check_listener
+from otel_carbon.security.tokens import AuthConfig
+from otel_carbon.security.web import authenticated, tls_context
 
 __all__ = ["FACTORY", "Config", "PrometheusExporter"]
 
@@ -38,10 +42,16 @@ class Config:
     endpoint: str = "127.0.0.1:9464"
     metric_expiration: str = "5m"
     """A series that nobody has sent for so long disappears from the page; `0s` keeps all."""
+    tls: ServerTlsConfig | None = None
+    """Certificates; left out, plain text."""
+    auth: AuthConfig | None = None
+    """Tokens of those who scrape; left out, nobody is asked for one."""
+    allow_unauthenticated: bool = False
+    """Whether an address that others can reach may be listened on without tokens or client certificates."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        parse_endpoint(self.endpoint, "endpoint")
+        check_listener(self, "")
         duration_s(self.metric_expiration, "metric_expiration")
 
 
@@ -50,6 +60,7 @@ class PrometheusExporter:
 
     def __init__(self, config: Config, settings: Settings) -> None:
         self._endpoint = parse_endpoint(config.endpoint, "endpoint")
+        self._guard = Guard(config, "")
         self._id = settings.id
         self._telemetry: Telemetry | None = settings.shared.get("telemetry")
         expiration_s = duration_s(config.metric_expiration, "metric_expiration")
@@ -61,18 +72,20 @@ class PrometheusExporter:
         """Where the page is, once started."""
 
     async def start(self) -> None:
-        """Listen. Raises ConfigError when the address cannot be had."""
-        app = web.Application()
+        """Listen. Raises ConfigError for the address, or a file of TLS or tokens."""
+        self._guard.load()
+        app = web.Application(middlewares=[] if self._guard.tokens is None else [authenticated(self._guard.tokens)])
         app.router.add_get("/metrics", self._page)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_S)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._endpoint.host, self._endpoint.port).start()
+            context = tls_context(self._guard)
+            await web.TCPSite(runner, self._endpoint.host, self._endpoint.port, ssl_context=context).start()
         except OSError as error:
             await runner.cleanup()
             raise taken_port(self._endpoint, "endpoint", error.strerror or str(error)) from error
         self._runner = runner
-        self.url = f"http://{Endpoint(self._endpoint.host, runner.addresses[0][1])}/metrics"
+        self.url = f"{self._guard.scheme}://{Endpoint(self._endpoint.host, runner.addresses[0][1])}/metrics"
         _LOG.info("%s: metrics are on %s", self._id, self.url)
 
     async def shutdown(self) -> None:

@@ -9,7 +9,9 @@ from typing import Literal
 from otel_carbon.errors import ConfigError
 from otel_carbon.gateway.topology import PipelineConfig
 from otel_carbon.pipeline.duration import duration_s
-from otel_carbon.pipeline.endpoint import parse_endpoint
+from otel_carbon.security.certificates import ServerTlsConfig
+from otel_carbon.security.guard import check_listener
+from otel_carbon.security.tokens import AuthConfig
 
 __all__ = ["JournalConfig", "LogsConfig", "ServiceConfig", "TelemetryConfig", "WebConfig"]
 
@@ -38,15 +40,17 @@ class WebConfig:
     """`service::web`: where health, metrics, report and status page are served; null is off.
 
     Raises:
-        ConfigError: the endpoint is not host:port.
+        ConfigError: the endpoint is not host:port, or can be reached by others and nothing asks who they are.
     """
 
     endpoint: str | None = "127.0.0.1:8080"
+    tls: ServerTlsConfig | None = None
+    auth: AuthConfig | None = None
+    allow_unauthenticated: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be listened on."""
-        if self.endpoint is not None:
-            parse_endpoint(self.endpoint, "endpoint")
+        """Refuse what cannot be listened on, or should not be."""
+        check_listener(self, "")
 
 
 @dataclass(frozen=True, slots=True)

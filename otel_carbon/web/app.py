@@ -12,6 +12,8 @@ from aiohttp import web
 
 from otel_carbon.errors import CarbonError, ConfigError, InvalidDataError
 from otel_carbon.pipeline.endpoint import parse_endpoint, taken_port
+from otel_carbon.security.guard import Guard
+from otel_carbon.security.web import authenticated, tls_context
 from otel_carbon.web.page import status_page
 
 __all__ = ["WebServer", "WebSources"]
@@ -24,6 +26,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+_OPEN_PATHS = frozenset({"/healthz", "/readyz"})  # what probes ask carries no token, and hardly an answer
 _GRACE_S = 2.0
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -44,29 +47,34 @@ class WebSources:
 
 
 class WebServer:
-    """Serves one address."""
+    """Serves one address. With a guard it speaks TLS or asks for tokens, but not for health and readiness."""
 
-    def __init__(self, endpoint: str, sources: WebSources) -> None:
+    def __init__(self, endpoint: str, sources: WebSources, guard: Guard | None = None) -> None:
         self._endpoint = parse_endpoint(endpoint, _KEY)
         self._sources = sources
+        self._guard = guard
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:
         """Listen, and return the bound URL.
 
         Raises:
-            ConfigError: the address cannot be had.
+            ConfigError: the address cannot be had, or a file of TLS or tokens cannot be used.
         """
+        if self._guard is not None:
+            self._guard.load()
         runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=_GRACE_S)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._endpoint.host, self._endpoint.port).start()
+            context = tls_context(self._guard)
+            await web.TCPSite(runner, self._endpoint.host, self._endpoint.port, ssl_context=context).start()
         except OSError as error:
             await runner.cleanup()
             raise taken_port(self._endpoint, _KEY, error.strerror or str(error)) from error
         self._runner = runner
         host, port = runner.addresses[0][:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self._guard is None else self._guard.scheme
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     async def shutdown(self) -> None:
         """Stop listening. Safe to call twice."""
@@ -75,7 +83,9 @@ class WebServer:
             await runner.cleanup()
 
     def _app(self) -> web.Application:
-        app = web.Application(middlewares=[_guarded])
+        tokens = None if self._guard is None else self._guard.tokens
+        checks = [] if tokens is None else [authenticated(tokens, open_paths=_OPEN_PATHS)]
+        app = web.Application(middlewares=[_guarded, *checks])
         app.add_routes(
             [
                 web.get("/", self._page),
