@@ -4,7 +4,7 @@ VENV := .venv
 PYTEST_ARGS ?= -n auto
 STAMP := $(VENV)/.installed
 
-.PHONY: run test e2e matrix check clean
+.PHONY: run test e2e matrix check sbom clean
 
 run: $(STAMP)  ## the whole path on real input; ONCE=1 ends after the report
 	$(VENV)/bin/otel-carbon demo $(if $(ONCE),--once)
@@ -22,6 +22,13 @@ matrix: $(STAMP)  ## real libraries on six SDKs against a mock provider; about a
 
 check: $(STAMP)
 	VENV=$(VENV) scripts/check
+
+sbom: $(STAMP)  ## what is installed with the gateway, as CycloneDX, in dist/sbom.cdx.json
+	rm -rf .cache/sbom && mkdir -p dist
+	$(PYTHON) -m venv --without-pip .cache/sbom
+	$(VENV)/bin/uv pip install --quiet --python .cache/sbom/bin/python '.[gateway]'
+	$(VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
+		--output-reproducible -o dist/sbom.cdx.json .cache/sbom/bin/python
 
 $(STAMP): pyproject.toml otel_carbon/_version.py
 	$(PYTHON) -m venv $(VENV)

@@ -22,6 +22,7 @@ from gateway_process import GatewayProcess, run_cli
 from otel_carbon.errors import ConfigError
 from otel_carbon.exporters import prometheus
 from otel_carbon.gateway.service_config import WebConfig
+from otel_carbon.gateway.yaml_source import load_yaml
 from otel_carbon.pipeline.component import Settings
 from otel_carbon.pipeline.endpoint import parse_endpoint
 from otel_carbon.receivers.otlp import GrpcConfig, HttpConfig
@@ -234,6 +235,14 @@ async def test_a_gateway_serves_all_of_it_at_once(authority: Authority, tmp_path
 
     assert url.startswith("https://")
     assert "of-the-operator" not in gateway.log()
+
+
+# ---- configs that run code ------------------------------------------------------------------------------------------
+
+
+def test_a_config_cannot_make_an_object() -> None:
+    with pytest.raises(ConfigError, match="could not determine a constructor"):
+        load_yaml("receivers: !!python/object/apply:os.getcwd []")
 
 
 # ---- secrets --------------------------------------------------------------------------------------------------------
