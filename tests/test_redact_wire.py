@@ -23,6 +23,7 @@ from otel_carbon.pipeline.otlp_schema import REQUESTS, lenient
 from otel_carbon.pipeline.pdata import Signal
 from otel_carbon.pipeline.redacted_values import Substitute, keyed_hash
 from otel_carbon.pipeline.redaction import Redactor
+from otel_carbon.pipeline.wire import varint
 from otel_carbon.spans.content import ContentKeys
 
 KEYS = ContentKeys.bundled()
@@ -83,10 +84,13 @@ def odd(key_value: KeyValue) -> bytes:
 @st.composite
 def encoded_attributes(draw: st.DrawFn, number: int) -> bytes:
     found = draw(st.lists(key_values, max_size=5))
-    return b"".join(
-        delimited(number, draw(st.sampled_from((odd(each), each.SerializeToString()))), length_size=draw(SIZES))
-        for each in found
-    )
+    return b"".join(draw(st.sampled_from(in_every_way(number, each))) for each in found)
+
+
+def in_every_way(number: int, attribute: KeyValue) -> tuple[bytes, ...]:
+    usual = attribute.SerializeToString()
+    as_sdks_do = varint(number << 3 | 2) + varint(len(usual)) + usual
+    return as_sdks_do, delimited(number, usual), delimited(number, odd(attribute), length_size=3)
 
 
 SIZES = st.integers(3, 5)

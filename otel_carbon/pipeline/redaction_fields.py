@@ -22,6 +22,7 @@ from otel_carbon.pipeline.attributes import (
     usual_parts,
 )
 from otel_carbon.pipeline.redacted_values import Substitute, without_texts
+from otel_carbon.pipeline.redaction_scan import first_to_edit
 from otel_carbon.pipeline.wire_rewrite import Editor, delimited, delimited_fields, message_editor, rewritten
 from otel_carbon.spans.content import Content, ContentKeys, ScopeContent
 
@@ -67,7 +68,8 @@ class ScopeEditor:
         Raises:
             InvalidDataError: it is not a protobuf message.
         """
-        return rewritten(body, start, end, self._span_editors)
+        first = first_to_edit(body, start, end, self._content.known, self._span_editors)
+        return None if first == end else rewritten(body, start, end, self._span_editors, first)
 
     def record(self, body: bytes, start: int, end: int) -> bytes | None:
         """Return the log record between two offsets without its content, or None where it has none.

@@ -14,14 +14,18 @@ Editor = Callable[[bytes, int, int], bytes | None]
 tag included; no bytes where there is to be none; None where it stays."""
 
 
-def rewritten(body: bytes, start: int, end: int, editors: Mapping[int, Editor]) -> bytes | None:
+def rewritten(
+    body: bytes, start: int, end: int, editors: Mapping[int, Editor], first: int | None = None
+) -> bytes | None:
     """Return the message between two offsets with the fields of some tags edited, or None where all stay.
+
+    `first` is the offset of the first field that is to be looked at, where those before it are known to stay.
 
     Raises:
         InvalidDataError: it is not a protobuf message.
     """
     parts: list[bytes] = []
-    copied = at = start
+    copied, at = start, start if first is None else first
     try:
         while at < end:
             tag, content, stop = _field(body, at)

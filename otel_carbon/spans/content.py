@@ -106,6 +106,11 @@ class ScopeContent:
         self._everywhere: dict[bytes, Content] = {}
         self._events: dict[bytes, Content] = {}
 
+    @property
+    def known(self) -> Mapping[bytes, Content]:
+        """Return what is remembered of keys on spans, for who cannot afford a call for each."""
+        return self._everywhere
+
     def of(self, key: bytes, *, in_event: bool = False) -> Content:
         """Return what of an attribute with this key is content, on a span or, with messages, in an event."""
         known = self._events if in_event else self._everywhere
