@@ -61,7 +61,8 @@ def logs_requests() -> Mapping[str, list[bytes]]:
 
 def _python() -> Iterator[Capture]:
     lines = gzip.decompress((FOLDER / "python.jsonl.gz").read_bytes()).splitlines()
-    lines += lzma.decompress((FOLDER / "python-more.jsonl.xz").read_bytes()).splitlines()
+    for more in ("python-more.jsonl.xz", "python-frameworks.jsonl.xz"):
+        lines += lzma.decompress((FOLDER / more).read_bytes()).splitlines()
     found: dict[str, Capture] = {}
     for case in map(json.loads, lines):
         capture = found.setdefault(case["capture"], Capture(case["capture"], "Python", case["versions"]))
