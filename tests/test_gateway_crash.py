@@ -60,7 +60,7 @@ def _calls(data_dir: Path) -> list[str]:
 async def test_every_acknowledged_span_is_in_the_ledger_exactly_once_after_many_kills(tmp_path: Path) -> None:
     data_dir, load, chance = tmp_path / "data", _Load(), random.Random(20261123)
     for _ in range(_KILLS):
-        with GatewayProcess(data_dir, addresses=("grpc",)) as gateway:
+        with GatewayProcess(data_dir) as gateway:
             load.enough.clear()
             running = asyncio.create_task(load.run(gateway.ready["grpc"]))
             await load.enough.wait()
@@ -68,7 +68,7 @@ async def test_every_acknowledged_span_is_in_the_ledger_exactly_once_after_many_
             gateway.kill()
             await running
 
-    with GatewayProcess(data_dir, addresses=("grpc",)) as gateway:
+    with GatewayProcess(data_dir) as gateway:
         assert gateway.stop() == 0
 
     calls = _calls(data_dir)
