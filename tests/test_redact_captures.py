@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from captures import Capture, captures, logs_requests
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from otel_carbon.gateway.components import Catalogue
@@ -32,6 +33,9 @@ SAID = re.compile(
 )
 """What was said to the providers and what they answered. What a tool or an agent is called is not content."""
 
+QUOTE_THE_ANSWER = {"openinference-dspy", "openinference-dspy-alone"}
+"""DSPy puts an answer that it cannot parse into the message of its error, and errors stay: they say why."""
+
 
 def processor(module: Any, **config: Any) -> Any:
     return module.FACTORY.create(module.Config(**config), Settings(module.FACTORY.type, {}, {}))
@@ -49,7 +53,7 @@ def traces_of(capture: Capture) -> Iterator[Payload]:
 def test_the_captures_say_something_to_begin_with() -> None:
     talking = [one for one in CAPTURES if any(SAID.search(body) for body in one.bodies)]
 
-    assert len(talking) == 65
+    assert len(talking) == 85
     assert sorted(name for name, bodies in LOGS.items() if any(map(SAID.search, bodies))) == [
         "contrib-js-openai-content",
         "openlit-js",
@@ -62,7 +66,8 @@ def test_nothing_that_was_said_is_left(capture: Capture, by: Any) -> None:
     for payload in traces_of(capture):
         redacted = by.process(payload)
 
-        assert SAID.search(redacted.body) is None
+        said = without_errors(redacted.body) if capture.name in QUOTE_THE_ANSWER else redacted.body
+        assert SAID.search(said) is None
         assert parse(Signal.TRACES, redacted.body).items == payload.items
 
 
@@ -109,6 +114,19 @@ def test_the_ledger_has_the_same_lines(name: str, tmp_path: Path) -> None:
     (capture,) = (capture for capture in CAPTURES if capture.name == name)
 
     assert lines(capture, tmp_path / "redacted", "redact, carbon") == lines(capture, tmp_path / "whole", "carbon")
+
+
+def without_errors(body: bytes) -> bytes:
+    request = ExportTraceServiceRequest.FromString(body)
+    for resource in request.resource_spans:
+        for scope in resource.scope_spans:
+            for span in scope.spans:
+                span.status.message = ""
+                for event in span.events:
+                    kept = [each for each in event.attributes if each.key != "exception.message"]
+                    del event.attributes[:]
+                    event.attributes.extend(kept)
+    return bytes(request.SerializeToString())
 
 
 def records(body: bytes) -> list[LogRecord]:
