@@ -141,3 +141,10 @@ def test_the_environment_of_these_tests_is_seen() -> None:
 
     assert answer.returncode == 0
     assert "opentelemetry-sdk" in json.loads(answer.stdout)["sdk"]
+
+
+def test_an_environment_without_instrumentations_is_told_to_install_one() -> None:
+    text = text_of(diagnose({"opentelemetry-sdk": "1.45.2"}, {}))
+
+    assert "none here: no call of a model has a span, so none is seen" in text
+    assert "Nothing else would be missed" not in text

@@ -16,6 +16,11 @@ _HEADS = {
     "counted_once": "Seen twice, counted once",
 }
 
+_NO_INSTRUMENTATION = (
+    "  none here: no call of a model has a span, so none is seen",
+    "    do      install one for your client (docs/instrumentations.md lists them), or run this where it is installed",
+)
+
 
 def text_of(found: Diagnosis) -> str:
     """Return the findings, a section each."""
@@ -28,7 +33,7 @@ def text_of(found: Diagnosis) -> str:
         _environment(found.environment),
         "" if found.ledger is None else _ledger(found.ledger),
     ]
-    if not found.findings:
+    if found.instrumentations and not found.findings:
         sections.append("Nothing else would be missed, as far as can be seen from here.")
     return "\n\n".join(section for section in sections if section)
 
@@ -47,7 +52,7 @@ def _instrumentations(seen: Iterable[Seen]) -> str:
             lines.append(f"    lacks   {each.missing}")
         if each.advice:
             lines.append(f"    do      {each.advice}")
-    return "\n".join(["Instrumentations", *lines]) if lines else "Instrumentations\n  none here"
+    return "\n".join(["Instrumentations", *(lines or _NO_INSTRUMENTATION)])
 
 
 def _findings(head: str, findings: Iterable[Finding]) -> str:
