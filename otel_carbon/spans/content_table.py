@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from otel_carbon.spans.table import DialectTable
 __all__ = ["ContentRow", "ContentTable", "NameRow"]
 
 _BUNDLED = Path(__file__).with_name("content.toml")
-_SCHEMA = 1
 _TOP = {"schema", "content", "inside", "name", "events"}
 _ROW = {"scopes", "keys", "except", "note"}
 _INSIDE = {"keys", "note"}
@@ -66,13 +64,7 @@ class ContentTable:
         Raises:
             ConfigError: the text is not such a table. The message names the table, the key and the fix.
         """
-        try:
-            document = tomllib.loads(toml)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{name}: not TOML: {error}") from error
-        table_rows.refuse_unknown(document, _TOP, name)
-        if document.get("schema") != _SCHEMA:
-            raise ConfigError(f"{name}: schema is {document.get('schema')!r}, write schema = {_SCHEMA}")
+        document = table_rows.document_of(toml, _TOP, name)
         events = table_rows.mapping(document, "events", name)
         table_rows.refuse_unknown(events, _EVENTS, f"{name}: events")
         return cls(

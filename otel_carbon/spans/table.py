@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from otel_carbon.errors import ConfigError
 from otel_carbon.spans import table_rows
 from otel_carbon.spans.rules import FIELDS, Accounting, Dialect, Guess, HardCodedHost, Wrapper
 
 __all__ = ["FIELDS", "Accounting", "Dialect", "DialectTable"]
 
 _BUNDLED = Path(__file__).with_name("dialects.toml")
-_SCHEMA = 1
 _TOP = {"schema", "providers", "provider_suffixes", "hosts", "dialect", "accounting", "wrapper", "guess"}
 
 
@@ -43,13 +40,7 @@ class DialectTable:
         Raises:
             ConfigError: the text is not a dialect table. The message names the table, the key and the fix.
         """
-        try:
-            document = tomllib.loads(toml)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{name}: not TOML: {error}") from error
-        table_rows.refuse_unknown(document, _TOP, name)
-        if document.get("schema") != _SCHEMA:
-            raise ConfigError(f"{name}: schema is {document.get('schema')!r}, write schema = {_SCHEMA}")
+        document = table_rows.document_of(toml, _TOP, name)
         hosts = table_rows.mapping(document, "hosts", name)
         dialects = self.dialects
         for row in table_rows.rows(document, "dialect", name):

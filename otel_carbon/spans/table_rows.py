@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from otel_carbon.spans.rules import (
 __all__ = [
     "accounting",
     "dialect",
+    "document_of",
     "guesses",
     "hard_coded_hosts",
     "mapping",
@@ -30,6 +32,7 @@ __all__ = [
     "wrappers",
 ]
 
+_SCHEMA = 1
 _DIALECT = {
     "name",
     "title",
@@ -98,6 +101,22 @@ def wrappers(document: Mapping[str, Any], table: str) -> tuple[Wrapper, ...]:
         operations = frozenset(texts(row, "operations", where))
         found.append(Wrapper(texts(row, "scopes", where), operations, without, str(row.get("note", ""))))
     return tuple(found)
+
+
+def document_of(toml: str, known: set[str], table: str) -> dict[str, Any]:
+    """Return a table of this schema as a document.
+
+    Raises:
+        ConfigError: it is no TOML, has an unknown key, or is of another schema.
+    """
+    try:
+        document = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{table}: not TOML: {error}") from error
+    refuse_unknown(document, known, table)
+    if document.get("schema") != _SCHEMA:
+        raise ConfigError(f"{table}: schema is {document.get('schema')!r}, write schema = {_SCHEMA}")
+    return document
 
 
 def guesses(document: Mapping[str, Any], table: str) -> tuple[Guess, ...]:
