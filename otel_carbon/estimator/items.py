@@ -7,6 +7,7 @@ from typing import Protocol
 
 from otel_carbon.estimator.calls import has_tokens, with_note
 from otel_carbon.estimator.per_wh import PerWh
+from otel_carbon.estimator.uncertainty import combined
 from otel_carbon.factors import FactorTables
 from otel_carbon.factors.patterns import classify
 from otel_carbon.model import (
@@ -120,17 +121,8 @@ def _sum(tokens: Footprint, made: Footprint, items: Items) -> Footprint:
     def both(one: Interval | None, other: Interval | None) -> Interval | None:
         return None if one is None or other is None else one + other
 
-    note = f"holds {counted(items)} by {made.factor.id} of {made.factor.set}, beside the tokens"
     return replace(
-        tokens,
-        energy_wh=both(tokens.energy_wh, made.energy_wh),
-        it_energy_wh=both(tokens.it_energy_wh, made.it_energy_wh),
-        co2e_grams=both(tokens.co2e_grams, made.co2e_grams),
-        co2e_operational_grams=both(tokens.co2e_operational_grams, made.co2e_operational_grams),
-        co2e_embodied_grams=both(tokens.co2e_embodied_grams, made.co2e_embodied_grams),
-        water_liters=both(tokens.water_liters, made.water_liters),
-        primary_energy_mj=None,
-        abiotic_depletion_kgsbeq=None,
+        combined(tokens, made, both),
         confidence=max(tokens.confidence, made.confidence, key=_CONFIDENCES.index),
-        notes=(*tokens.notes, note),
+        notes=(*tokens.notes, f"holds {counted(items)} by {made.factor.id} of {made.factor.set}, beside the tokens"),
     )

@@ -1,18 +1,36 @@
-"""Two readings of one call: bounds that hold both."""
+"""Footprints of two parts or two readings of one call, quantity by quantity."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from otel_carbon.model import Confidence, Footprint, Interval, Outcome
 
-__all__ = ["hull", "hull_of_footprints", "with_media"]
+__all__ = ["combined", "hull", "hull_of_footprints", "with_media"]
 
 _TWO_READINGS = "nothing tells whether the cached tokens are inside the input count: the bounds hold both readings"
 
 _MEDIA_NOTE = (
     "the request held images or audio that no token count includes: multiplied by {central:g} ({low:g} to {high:g})"
 )
+
+_Quantity = Interval | None
+
+
+def combined(first: Footprint, second: Footprint, by: Callable[[_Quantity, _Quantity], _Quantity]) -> Footprint:
+    """Return the first footprint, each of its quantities combined with that of the second."""
+    return replace(
+        first,
+        energy_wh=by(first.energy_wh, second.energy_wh),
+        it_energy_wh=by(first.it_energy_wh, second.it_energy_wh),
+        co2e_grams=by(first.co2e_grams, second.co2e_grams),
+        co2e_operational_grams=by(first.co2e_operational_grams, second.co2e_operational_grams),
+        co2e_embodied_grams=by(first.co2e_embodied_grams, second.co2e_embodied_grams),
+        water_liters=by(first.water_liters, second.water_liters),
+        primary_energy_mj=by(first.primary_energy_mj, second.primary_energy_mj),
+        abiotic_depletion_kgsbeq=by(first.abiotic_depletion_kgsbeq, second.abiotic_depletion_kgsbeq),
+    )
 
 
 def hull(first: Interval, second: Interval) -> Interval:
@@ -23,22 +41,11 @@ def hull(first: Interval, second: Interval) -> Interval:
 def hull_of_footprints(first: Footprint, second: Footprint) -> Footprint:
     """Return the first footprint with bounds that hold both, two readings of one call: its confidence is low."""
 
-    def both(one: Interval | None, other: Interval | None) -> Interval | None:
+    def both(one: _Quantity, other: _Quantity) -> _Quantity:
         return one if one is None or other is None else hull(one, other)
 
-    return replace(
-        first,
-        confidence=Confidence.LOW,
-        notes=(*first.notes, _TWO_READINGS),
-        energy_wh=both(first.energy_wh, second.energy_wh),
-        it_energy_wh=both(first.it_energy_wh, second.it_energy_wh),
-        co2e_grams=both(first.co2e_grams, second.co2e_grams),
-        co2e_operational_grams=both(first.co2e_operational_grams, second.co2e_operational_grams),
-        co2e_embodied_grams=both(first.co2e_embodied_grams, second.co2e_embodied_grams),
-        water_liters=both(first.water_liters, second.water_liters),
-        primary_energy_mj=both(first.primary_energy_mj, second.primary_energy_mj),
-        abiotic_depletion_kgsbeq=both(first.abiotic_depletion_kgsbeq, second.abiotic_depletion_kgsbeq),
-    )
+    notes = (*first.notes, _TWO_READINGS)
+    return replace(combined(first, second, both), confidence=Confidence.LOW, notes=notes)
 
 
 def with_media(outcome: Outcome, ratio: Interval) -> Outcome:
@@ -46,19 +53,8 @@ def with_media(outcome: Outcome, ratio: Interval) -> Outcome:
     if not isinstance(outcome, Footprint):
         return outcome
 
-    def more(value: Interval | None) -> Interval | None:
+    def more(value: _Quantity, _: _Quantity) -> _Quantity:
         return None if value is None else value * ratio
 
     note = _MEDIA_NOTE.format(low=ratio.low, central=ratio.central, high=ratio.high)
-    return replace(
-        outcome,
-        energy_wh=more(outcome.energy_wh),
-        it_energy_wh=more(outcome.it_energy_wh),
-        co2e_grams=more(outcome.co2e_grams),
-        co2e_operational_grams=more(outcome.co2e_operational_grams),
-        co2e_embodied_grams=more(outcome.co2e_embodied_grams),
-        water_liters=more(outcome.water_liters),
-        primary_energy_mj=more(outcome.primary_energy_mj),
-        abiotic_depletion_kgsbeq=more(outcome.abiotic_depletion_kgsbeq),
-        notes=(*outcome.notes, note),
-    )
+    return replace(combined(outcome, outcome, more), notes=(*outcome.notes, note))
