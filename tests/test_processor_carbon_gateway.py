@@ -29,7 +29,7 @@ from otel_carbon.errors import ConfigError, InvalidDataError
 from otel_carbon.estimator import Estimator, EstimatorSettings
 from otel_carbon.factors import FactorTables
 from otel_carbon.model import Call, Footprint, NotEstimated, Sighting, SpanIdentity, Status
-from otel_carbon.pipeline.attributes import encode_span_attributes
+from otel_carbon.pipeline.attributes_encoding import encode_span_attributes
 from otel_carbon.pipeline.component import Settings
 from otel_carbon.pipeline.duplicates import duplicates
 from otel_carbon.pipeline.otlp import parse, sightings

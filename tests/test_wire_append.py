@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from otlp_requests import chat_span, delimited, requests, spans_of, traces, web_span
 
-from otel_carbon.pipeline.attributes import encode_span_attributes
+from otel_carbon.pipeline.attributes_encoding import encode_span_attributes
 from otel_carbon.pipeline.otlp_schema import REQUESTS, lenient
 from otel_carbon.pipeline.pdata import Signal
 from otel_carbon.pipeline.wire import Extent, append_to_spans, joined, resource_spans

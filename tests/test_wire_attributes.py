@@ -29,7 +29,8 @@ from otel_carbon.model import (
     Status,
     Usage,
 )
-from otel_carbon.pipeline.attributes import AttributeReader, encode_span_attributes
+from otel_carbon.pipeline.attributes import AttributeReader
+from otel_carbon.pipeline.attributes_encoding import encode_span_attributes
 from otel_carbon.pipeline.attributes_marks import MarkEncoder
 from otel_carbon.spans import mark_attributes
 

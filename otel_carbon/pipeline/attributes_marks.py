@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable, Iterable
 
 from otel_carbon.model import Footprint, NotEstimated, Outcome
-from otel_carbon.pipeline.attributes import encode_double_head, encode_span_attributes
+from otel_carbon.pipeline.attributes_encoding import encode_double_head, encode_span_attributes
 from otel_carbon.semconv.carbon import (
     OTEL_CARBON_CO2E_EMBODIED_GRAMS,
     OTEL_CARBON_CO2E_GRAMS,

@@ -14,13 +14,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_carbon.pipeline.attributes import (
-    AttributeReader,
-    encode_key_value,
-    key_and_value,
-    read_any_value,
-    usual_parts,
-)
+from otel_carbon.pipeline.any_value import key_and_value, read_any_value, usual_parts
+from otel_carbon.pipeline.attributes import AttributeReader
+from otel_carbon.pipeline.attributes_encoding import encode_key_value
 from otel_carbon.pipeline.redacted_values import Substitute, without_texts
 from otel_carbon.pipeline.redaction_scan import first_to_edit
 from otel_carbon.pipeline.wire_rewrite import Editor, delimited, delimited_fields, message_editor, rewritten
