@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from collector_process import free_addresses, running_collector
 from gateway_process import GatewayProcess, run_cli
 from opentelemetry._logs import LogRecord
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
@@ -41,7 +39,7 @@ def test_the_collector_accepts_every_config(otelcol: Path, config: Path) -> None
 
 
 def test_telemetry_passes_collector_gateway_and_collector_whole(otelcol: Path, tmp_path: Path) -> None:
-    front, front_http, back, back_http = (f"127.0.0.1:{port}" for port in _free_ports(4))
+    front, front_http, back, back_http = free_addresses(4)
     out = tmp_path / "out.jsonl"
     behind = {"COLLECTOR_GRPC": back, "COLLECTOR_HTTP": back_http, "COLLECTOR_FILE": str(out)}
     with (
@@ -107,28 +105,11 @@ def _send(endpoint: str) -> None:
     logs.shutdown()
 
 
-@contextmanager
-def _collector(otelcol: Path, config: str, environ: dict[str, str], log: Path) -> Iterator[None]:
-    with log.open("wb") as file:
-        command = [otelcol, "--config", _CONFIGS / f"{config}.yaml", "--set", "service.telemetry.metrics.level=none"]
-        process = subprocess.Popen(command, env={**os.environ, **environ}, stdout=file, stderr=file)
-        try:
-            _wait_until_listening(environ["COLLECTOR_GRPC"], process, log)
-            yield
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _wait_until_listening(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    host, _, port = address.partition(":")
-    for _ in range(_WAITS):
-        assert process.poll() is None, log.read_text(encoding="utf-8")
-        with socket.socket() as probe:
-            if probe.connect_ex((host, int(port))) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail(log.read_text(encoding="utf-8"))
+def _collector(
+    otelcol: Path, config: str, environ: dict[str, str], log: Path
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    arguments = ("--config", _CONFIGS / f"{config}.yaml", "--set", "service.telemetry.metrics.level=none")
+    return running_collector(otelcol, log, *arguments, listens=environ["COLLECTOR_GRPC"], environ=environ)
 
 
 def _wait_for(out: Path, kind: str, count: int) -> list[dict[str, Any]]:
@@ -154,13 +135,3 @@ def _wait_for(out: Path, kind: str, count: int) -> list[dict[str, Any]]:
 
 def _attributes(span: dict[str, Any]) -> dict[str, Any]:
     return {pair["key"]: next(iter(pair["value"].values())) for pair in span.get("attributes", [])}
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

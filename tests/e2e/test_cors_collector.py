@@ -6,15 +6,13 @@ The two intended differences (sheet of the otlp receiver, "Browsers") have a tes
 from __future__ import annotations
 
 import itertools
-import socket
-import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from collector_process import free_addresses, running_collector
 from gateway_process import GatewayProcess
 
 pytestmark = pytest.mark.e2e
@@ -106,7 +104,7 @@ def _answer(address: str, method: str, headers: Mapping[str, str]) -> tuple[int,
 @contextmanager
 def _both(otelcol: Path, folder: Path, cors: str) -> Iterator[tuple[str, str]]:
     """Run a Collector and a gateway with this block, and give their addresses."""
-    address = _free_address()
+    (address,) = free_addresses(1)
     theirs, ours = folder / "collector.yaml", folder / "gateway.yaml"
     out = folder / "out.jsonl"
     theirs.write_text(
@@ -124,28 +122,7 @@ def _both(otelcol: Path, folder: Path, cors: str) -> Iterator[tuple[str, str]]:
         encoding="utf-8",
     )
     with (
-        (folder / "collector.log").open("wb") as log,
-        subprocess.Popen([otelcol, "--config", theirs], stdout=log, stderr=log) as process,
+        running_collector(otelcol, folder / "collector.log", "--config", theirs, listens=address),
         GatewayProcess(folder / "data", "--config", str(ours), addresses=("web",)) as gateway,
     ):
-        try:
-            _wait_until_listening(address)
-            yield address, gateway.ready["http"].removeprefix("http://")
-        finally:
-            process.terminate()
-
-
-def _free_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
-
-
-def _wait_until_listening(address: str) -> None:
-    host, _, port = address.partition(":")
-    for _ in range(150):
-        with socket.socket() as probe:
-            if probe.connect_ex((host, int(port))) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail("the Collector did not start")
+        yield address, gateway.ready["http"].removeprefix("http://")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import socket
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from collector_process import free_addresses, running_collector
 from gateway_process import run_cli
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from random_genai import random_requests
@@ -87,19 +85,13 @@ def _pass(otelcol: Path, folder: Path, requests: Sequence[ExportTraceServiceRequ
     rest.write_text(_NOTHING_ELSE, encoding="utf-8")
     valid = subprocess.run([otelcol, "validate", "--config", generated], capture_output=True, text=True, check=False)
     assert (valid.returncode, valid.stderr) == (0, "")
-    grpc, http = (f"127.0.0.1:{port}" for port in _free_ports(2))
-    environ = {**os.environ, "COLLECTOR_GRPC": grpc, "COLLECTOR_HTTP": http, "COLLECTOR_FILE": str(out)}
+    grpc, http = free_addresses(2)
+    environ = {"COLLECTOR_GRPC": grpc, "COLLECTOR_HTTP": http, "COLLECTOR_FILE": str(out)}
     log = folder / "collector.log"
-    with log.open("wb") as file:
-        command = [otelcol, "--config", generated, "--config", rest]
-        process = subprocess.Popen(command, env=environ, stdout=file, stderr=file)
-    try:
-        _wait_until_listening(http, process, log)
+    arguments = ("--config", generated, "--config", rest)
+    with running_collector(otelcol, log, *arguments, listens=http, environ=environ):
         for request in requests:
             _post(http, request.SerializeToString())
-    finally:
-        process.terminate()
-        process.wait(60)
     assert "error" not in log.read_text(encoding="utf-8"), log.read_text(encoding="utf-8")[-2000:]
     spans, sums = _written(out)
     grid = options[1] if options[:1] == ("--grid",) else Config().grid
@@ -189,24 +181,3 @@ def _post(http: str, body: bytes) -> None:
     request = urllib.request.Request(f"http://{http}/v1/traces", data=body, headers=headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 200
-
-
-def _wait_until_listening(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    host, _, port = address.partition(":")
-    for _ in range(_WAITS):
-        assert process.poll() is None, log.read_text(encoding="utf-8")
-        with socket.socket() as probe:
-            if probe.connect_ex((host, int(port))) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail(log.read_text(encoding="utf-8"))
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports: list[int] = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
