@@ -14,6 +14,8 @@ from otel_carbon._version import __version__
 from otel_carbon.connectors._memo import SpanMemo
 from otel_carbon.connectors.carbon_metrics import FACTORY, CarbonMetricsConnector, Config
 from otel_carbon.errors import ConfigError, UnavailableError
+from otel_carbon.estimator import Estimator
+from otel_carbon.factors import FactorTables
 from otel_carbon.model import (
     Attribution,
     Call,
@@ -26,6 +28,7 @@ from otel_carbon.model import (
     NotEstimated,
     Outcome,
     Region,
+    Reversal,
     Sighting,
     SpanIdentity,
     Status,
@@ -65,8 +68,19 @@ class MetricsPipeline:
         self.taken.append(payload)
 
 
-def connector(pipeline: MetricsPipeline, tallies: list[Tally] | None = None, **config: Any) -> CarbonMetricsConnector:
-    shared = {"tallies": [] if tallies is None else tallies}
+def connector(
+    pipeline: MetricsPipeline,
+    tallies: list[Tally] | None = None,
+    *,
+    estimator: Estimator | None = None,
+    journal_id: str | None = None,
+    **config: Any,
+) -> CarbonMetricsConnector:
+    shared = {
+        "tallies": [] if tallies is None else tallies,
+        "estimator": estimator,
+        "journal_id": journal_id,
+    }
     settings = Settings("carbon_metrics", {Signal.METRICS: pipeline.consume}, shared)
     return FACTORY.create(Config(**config), settings)
 
@@ -111,6 +125,7 @@ async def test_the_sums_are_those_of_the_footprints() -> None:
         "otel_carbon.energy.low": pytest.approx(3 * 0.1 * 3600),
         "otel_carbon.energy.high": pytest.approx(3 * 0.5 * 3600),
         "otel_carbon.tokens": 45.0,
+        "otel_carbon.calls": 3.0,
         "otel_carbon.enriched.spans": 3.0,
     }
 
@@ -128,8 +143,15 @@ async def test_what_came_with_a_mark_was_counted_where_it_was_made() -> None:
     assert await what_is_counted(traces(marked, parent)) == {}
 
 
-async def test_a_call_without_an_estimate_is_in_the_coverage_only() -> None:
+async def test_a_call_without_an_estimate_is_a_call_that_adds_nothing() -> None:
     without = enriched(1, NotEstimated(Status.NO_USAGE, "no token counts"), Call(model="gpt-4o"))
+
+    assert await what_is_counted(traces(without)) == {"otel_carbon.calls": 1.0, "otel_carbon.enriched.spans": 1.0}
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.DUPLICATE])
+async def test_what_failed_or_is_counted_elsewhere_is_no_call(status: Status) -> None:
+    without = enriched(1, NotEstimated(status, "as the test says"))
 
     assert await what_is_counted(traces(without)) == {"otel_carbon.enriched.spans": 1.0}
 
@@ -147,11 +169,79 @@ async def test_what_the_ledger_took_back_goes_out_too() -> None:
     (tally,) = tallies
     await subject.start()
 
-    tally.add_reversed((("gen_ai.provider.name", "openai"),), 0.5)
+    tally.add_reversed(Reversal((("gen_ai.provider.name", "openai"),), 2.0, co2e_grams=0.5, energy_wh=1.5))
     await subject.shutdown()
 
-    metric = request_of(pipeline.taken[0]).resource_metrics[0].scope_metrics[0].metrics[0]
-    assert (metric.name, metric.sum.data_points[0].as_double) == ("otel_carbon.co2e.reversed", 0.5)
+    metrics = request_of(pipeline.taken[0]).resource_metrics[0].scope_metrics[0].metrics
+    assert {metric.name: metric.sum.data_points[0].as_double for metric in metrics} == {
+        "otel_carbon.calls.reversed": 2.0,
+        "otel_carbon.co2e.reversed": 0.5,
+        "otel_carbon.energy.reversed": 5400.0,
+    }
+
+
+async def test_energy_and_operational_emissions_are_counted_by_grid() -> None:
+    known = replace(FOOTPRINT, co2e_operational_grams=Interval(0.004, 0.0082, 0.03))
+    hourly = replace(known, grid=Grid("IE", 301.0, "test", quality="measured"))
+    elsewhere = replace(known, grid=Grid(None, None, None))  # the factor gives emissions, whatever the grid
+    pipeline = MetricsPipeline()
+    subject = connector(pipeline)
+    await subject.start()
+    subject.observe(
+        traces(enriched(1, known), enriched(2, known, adjusted_count=4.0), enriched(3, hourly), enriched(4, elsewhere))
+    )
+    await subject.shutdown()
+
+    metrics = {m.name: m for m in request_of(pipeline.taken[0]).resource_metrics[0].scope_metrics[0].metrics}
+    france, ireland = (
+        {"otel_carbon.grid.zone": "FR"},
+        {
+            "otel_carbon.grid.zone": "IE",
+            "otel_carbon.grid.quality": "measured",
+        },
+    )
+    assert points(metrics["otel_carbon.grid.energy"]) == [(ireland, 720.0), (france, 3600.0)]
+    assert points(metrics["otel_carbon.grid.co2e"]) == [(ireland, 0.0082), (france, pytest.approx(0.041))]
+
+
+async def test_the_cache_saved_what_the_same_call_would_have_used_without_it() -> None:
+    estimator = Estimator(FactorTables.bundled())
+    cached = Call(provider="openai", model="gpt-4o", usage=Usage(10, cache_read_tokens=1000, visible_output_tokens=5))
+    anew = replace(cached, usage=Usage(1010, visible_output_tokens=5))
+    either = replace(cached, usage_alternative=anew.usage)
+    used, without = estimator.estimate(cached), estimator.estimate(anew)
+    assert isinstance(used, Footprint)
+    assert isinstance(without, Footprint)
+    spans = (enriched(1, used, cached, adjusted_count=2.0), enriched(2, without, anew), enriched(3, used, either))
+
+    counted = await what_is_counted(traces(*spans), estimator=estimator)
+
+    grams = [one.co2e_grams.central for one in (used, without) if one.co2e_grams is not None]
+    wh = [one.energy_wh.central for one in (used, without) if one.energy_wh is not None]
+    assert counted["otel_carbon.cache.avoided.co2e"] == pytest.approx(2 * (grams[1] - grams[0]))
+    assert counted["otel_carbon.cache.avoided.energy"] == pytest.approx(2 * (wh[1] - wh[0]) * 3600)
+    assert "otel_carbon.cache.avoided.co2e" not in await what_is_counted(traces(*spans))
+
+
+def points(metric: Any) -> list[tuple[dict[str, str], float]]:
+    return [
+        ({item.key: item.value.string_value for item in point.attributes}, point.as_double)
+        for point in metric.sum.data_points
+    ]
+
+
+async def test_a_restarted_gateway_sends_under_the_same_name() -> None:
+    names: list[str] = []
+    for journal_id in ("one", "one", "another"):
+        pipeline = MetricsPipeline()
+        subject = connector(pipeline, journal_id=journal_id)
+        await subject.start()
+        subject.observe(traces(enriched(1)))
+        await subject.shutdown()
+        resource = request_of(pipeline.taken[0]).resource_metrics[0].resource
+        names += [item.value.string_value for item in resource.attributes if item.key == "service.instance.id"]
+
+    assert names[0] == names[1] != names[2]
 
 
 def test_the_memo_forgets_the_oldest_only() -> None:
@@ -179,7 +269,7 @@ async def test_the_request_is_a_cumulative_sum_with_everything_a_backend_needs()
     scope_metrics = resource_metrics.scope_metrics[0]
     metric = {metric.name: metric for metric in scope_metrics.metrics}["otel_carbon.co2e"]
     point = metric.sum.data_points[0]
-    assert (payload.signal, payload.items) == (Signal.METRICS, 12)
+    assert (payload.signal, payload.items) == (Signal.METRICS, 13)
     assert (resource["service.name"], len(resource["service.instance.id"])) == ("otel-carbon", 36)
     assert (scope_metrics.scope.name, scope_metrics.scope.version) == ("otel-carbon", __version__)
     assert (metric.unit, metric.sum.is_monotonic, metric.sum.aggregation_temporality) == ("g", True, 2)

@@ -131,6 +131,9 @@ async def test_what_the_ledger_does_not_count_is_taken_back_from_the_metrics(bui
 
     (taken,) = tally.snapshot()["otel_carbon.co2e.reversed"].values()
     assert _rows(exporter, "SELECT -co2e_grams_central FROM lines WHERE kind = 'reversal'") == [(taken,)]
+    (joules,) = tally.snapshot()["otel_carbon.energy.reversed"].values()
+    assert _rows(exporter, "SELECT -energy_wh_central * 3600 FROM lines WHERE kind = 'reversal'") == [(joules,)]
+    assert list(tally.snapshot()["otel_carbon.calls.reversed"].values()) == [1.0]
     await exporter.export([_entry(3, _request(1, **{"gen_ai.response.id": "r"}))])
     assert telemetry.value("ledger_spans", exporter="ledger", outcome="counted") == 2
     assert telemetry.value("ledger_spans", exporter="ledger", outcome="replayed") == 1

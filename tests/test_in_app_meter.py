@@ -108,6 +108,7 @@ def test_the_counters_are_the_sums_of_the_estimates() -> None:
             "otel_carbon.energy": 3 * 3600 * footprint.energy_wh.central,
             "otel_carbon.energy.low": 3 * 3600 * footprint.energy_wh.low,
             "otel_carbon.energy.high": 3 * 3600 * footprint.energy_wh.high,
+            "otel_carbon.calls": 3.0,
             "otel_carbon.enriched.spans": 3.0,
         },
         rel=1e-12,

@@ -163,6 +163,13 @@ def test_every_metric_has_its_instrument_and_unit() -> None:
         "otel_carbon.energy.low": ("counter", "J"),
         "otel_carbon.energy.high": ("counter", "J"),
         "otel_carbon.tokens": ("counter", "{token}"),
+        "otel_carbon.energy.reversed": ("counter", "J"),
+        "otel_carbon.calls": ("counter", "{call}"),
+        "otel_carbon.calls.reversed": ("counter", "{call}"),
+        "otel_carbon.grid.energy": ("counter", "J"),
+        "otel_carbon.grid.co2e": ("counter", "g"),
+        "otel_carbon.cache.avoided.co2e": ("counter", "g"),
+        "otel_carbon.cache.avoided.energy": ("counter", "J"),
         "otel_carbon.enriched.spans": ("counter", "{span}"),
         "otel_carbon.operation.co2e": ("histogram", "g"),
     }

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from otel_carbon.connectors._avoided import Avoided
+from otel_carbon.connectors._grids import Grids
 from otel_carbon.model import (
     Call,
     Confidence,
@@ -20,6 +22,7 @@ from otel_carbon.model import (
     NotEstimated,
     Outcome,
     Region,
+    Reversal,
     Status,
     Usage,
 )
@@ -91,15 +94,19 @@ def test_a_call_adds_its_grams_its_joules_and_its_tokens_by_kind() -> None:
         "otel_carbon.energy.low": {CHAT: 3600.0},
         "otel_carbon.energy.high": {CHAT: 10800.0},
         "otel_carbon.tokens": tokens,
+        "otel_carbon.calls": {CHAT: 1.0},
         "otel_carbon.enriched.spans": {(("gen_ai.provider.name", "openai"), ("otel_carbon.status", "estimated")): 1.0},
+        "otel_carbon.calls.reversed": {},
         "otel_carbon.co2e.reversed": {},
+        "otel_carbon.energy.reversed": {},
     }
 
 
-def test_every_sum_is_a_counter_of_the_registry() -> None:
+def test_every_counter_of_the_registry_is_summed_here_or_in_the_connector() -> None:
     counters = {name for name, metric in METRICS.items() if metric.instrument == "counter"}
+    connector = Grids().snapshot().keys() | Avoided(None).snapshot().keys()
 
-    assert set(Tally().snapshot()) == counters
+    assert Tally().snapshot().keys() | connector == counters
 
 
 def test_a_sampled_call_adds_what_it_stands_for_and_its_span_once() -> None:
@@ -109,6 +116,7 @@ def test_a_sampled_call_adds_what_it_stands_for_and_its_span_once() -> None:
 
     sums = tally.snapshot()
     assert sums["otel_carbon.co2e"] == {CHAT: 16.0}
+    assert sums["otel_carbon.calls"] == {CHAT: 8.0}
     assert sums["otel_carbon.tokens"][*CHAT, ("otel_carbon.token.kind", "reasoning")] == 512.0
     assert list(sums["otel_carbon.enriched.spans"].values()) == [1.0]
 
@@ -156,10 +164,13 @@ def test_what_is_not_known_of_a_call_is_left_out_of_its_attributes() -> None:
 def test_what_the_ledger_took_back_is_a_sum_of_its_own() -> None:
     tally = Tally()
 
-    tally.add_reversed(CHAT, 0.25)
-    tally.add_reversed(CHAT, 0.5)
+    tally.add_reversed(Reversal(CHAT, calls=1.0, co2e_grams=0.25, energy_wh=2.0))
+    tally.add_reversed(Reversal(CHAT, calls=8.0, co2e_grams=0.5))
 
-    assert tally.snapshot()["otel_carbon.co2e.reversed"] == {CHAT: 0.75}
+    sums = tally.snapshot()
+    assert sums["otel_carbon.calls.reversed"] == {CHAT: 9.0}
+    assert sums["otel_carbon.co2e.reversed"] == {CHAT: 0.75}
+    assert sums["otel_carbon.energy.reversed"] == {CHAT: 7200.0}
 
 
 def test_beyond_the_limit_everything_goes_to_the_overflow_set() -> None:
@@ -167,7 +178,7 @@ def test_beyond_the_limit_everything_goes_to_the_overflow_set() -> None:
         [(call(f"model-{n}", provider=f"p{n}"), footprint(Interval.exact(1.0))) for n in range(100)], limit=10
     )
     for n in range(100):
-        tally.add_reversed((("gen_ai.response.model", f"model-{n}"),), 1.0)
+        tally.add_reversed(Reversal((("gen_ai.response.model", f"model-{n}"),), co2e_grams=1.0))
 
     sums = tally.snapshot()
     for name in ("otel_carbon.co2e", "otel_carbon.enriched.spans", "otel_carbon.co2e.reversed"):

@@ -104,6 +104,7 @@ _METRICS = (
     ("otel_carbon.energy.low", "J", "Lower bound of otel_carbon.energy.", "energy_wh_low", 3600.0),
     ("otel_carbon.energy.high", "J", "Upper bound of otel_carbon.energy.", "energy_wh_high", 3600.0),
 )
+_STATUSES_OF_CALLS = ("estimated", "no_usage", "unknown_model")
 _DIMENSIONS = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.response.model", "otel_carbon.region.name")
 
 
@@ -179,10 +180,28 @@ def _metrics() -> Iterator[str]:
         path = f'span.attributes["otel_carbon.{attribute}"]'
         scaled = path if factor == 1.0 else f"{path} * {factor!r}"
         yield from _metric(name, unit, description, f"{path} != nil", f"{scaled} * AdjustedCount()", _DIMENSIONS)
+    yield from _grid_metrics()
+    called = " or ".join(f'span.attributes["otel_carbon.status"] == "{status}"' for status in _STATUSES_OF_CALLS)
+    description = "Completed GenAI calls, with and without an estimate."
+    yield from _metric("otel_carbon.calls", "{call}", description, called, "AdjustedCount()", _DIMENSIONS)
     status = 'span.attributes["otel_carbon.status"] != nil'
     description = "Spans of GenAI calls that were marked, by outcome."
     dimensions = ("otel_carbon.status", "gen_ai.provider.name")
     yield from _metric("otel_carbon.enriched.spans", "{span}", description, status, "AdjustedCount()", dimensions)
+
+
+def _grid_metrics() -> Iterator[str]:
+    energy, co2e, embodied, zone = (
+        f'span.attributes["otel_carbon.{key}"]'
+        for key in ("energy_wh", "co2e_grams", "co2e_embodied_grams", "grid.zone")
+    )
+    known = f"{zone} != nil and {energy} != nil and {co2e} != nil and {embodied} != nil"
+    dimensions = ("otel_carbon.grid.zone", "otel_carbon.grid.quality")
+    for name, unit, description, value in (
+        ("otel_carbon.grid.energy", "J", "Energy of GenAI calls by grid, central value.", f"{energy} * 3600.0"),
+        ("otel_carbon.grid.co2e", "g", "Operational emissions of GenAI calls by grid.", f"({co2e} - {embodied})"),
+    ):
+        yield from _metric(name, unit, description, known, f"{value} * AdjustedCount()", dimensions)
 
 
 def _metric(  # noqa: PLR0917 - one line of the file per argument

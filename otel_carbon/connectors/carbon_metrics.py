@@ -8,11 +8,13 @@ import time
 import uuid
 from dataclasses import dataclass
 
+from otel_carbon.connectors._avoided import Avoided
 from otel_carbon.connectors._distribution import Distributions
+from otel_carbon.connectors._grids import Grids
 from otel_carbon.connectors._memo import SpanMemo
 from otel_carbon.connectors._request import metrics_payload
 from otel_carbon.errors import CarbonError, ConfigError
-from otel_carbon.model import Footprint
+from otel_carbon.model import Footprint, believed_count
 from otel_carbon.pipeline.component import Factory, Kind, Settings, Stability
 from otel_carbon.pipeline.duration import duration_s
 from otel_carbon.pipeline.pdata import Payload, Signal
@@ -69,12 +71,14 @@ class CarbonMetricsConnector:
         self._consume = settings.consumers[Signal.METRICS]
         self._tally = config.tally()
         self._distributions = Distributions() if config.histogram else None
+        self._grids = Grids()
+        self._avoided = Avoided(settings.shared.get("estimator"))
         # What the ledger takes back, it tells everyone who counts.
         taken_back: list[Tally] = settings.shared["tallies"]
         taken_back.append(self._tally)
         self._interval_s = duration_s(config.interval, "interval")
         self._memo = SpanMemo(config.remembered_spans)
-        self._instance_id = str(uuid.uuid4())
+        self._instance_id = str(_instance_id(settings.shared.get("journal_id")))
         self._start_unix_nano = time.time_ns()
         self._task: asyncio.Task[None] | None = None
 
@@ -100,9 +104,12 @@ class CarbonMetricsConnector:
                 continue
             outcome = enriched.outcome
             sums = self._tally.add(sighting.call, outcome, sighting.adjusted_count, sighting.attribution)
-            if self._distributions is None or sums is None or not isinstance(outcome, Footprint):
+            if sums is None or not isinstance(outcome, Footprint):
                 continue
-            if outcome.co2e_grams is not None:
+            count = believed_count(sighting.adjusted_count)
+            self._grids.add(outcome, count)
+            self._avoided.add(sums.attributes, sighting.call, outcome, count)
+            if self._distributions is not None and outcome.co2e_grams is not None:
                 co2e_grams, ended_unix_nano = outcome.co2e_grams.central, sighting.ended_unix_nano
                 self._distributions.add(sums.attributes, co2e_grams, sighting.span, ended_unix_nano)
 
@@ -113,7 +120,7 @@ class CarbonMetricsConnector:
 
     async def _emit(self) -> None:
         payload = metrics_payload(
-            self._tally.snapshot(),
+            self._tally.snapshot() | self._grids.snapshot() | self._avoided.snapshot(),
             {} if self._distributions is None else self._distributions.snapshot(),
             instance_id=self._instance_id,
             start_unix_nano=self._start_unix_nano,
@@ -125,6 +132,14 @@ class CarbonMetricsConnector:
             await self._consume(payload)
         except CarbonError as error:
             _LOG.warning("the carbon metrics were not taken, the next ones will include them: %s", error)
+
+
+def _instance_id(journal_id: str | None) -> uuid.UUID:
+    """Return what names this gateway, also after a restart: Prometheus then sees counters that begin again.
+
+    Under a new name the same counters would be new series, whose first value `rate` and `increase` leave out.
+    """
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"otel-carbon:{journal_id}") if journal_id else uuid.uuid4()
 
 
 def _report(task: asyncio.Task[None]) -> None:

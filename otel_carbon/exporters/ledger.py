@@ -82,7 +82,7 @@ class LedgerExporter:
         recorded, unreadable = await asyncio.to_thread(self._record, entries)
         for reversal in recorded.reversals:
             for tally in self._tallies:
-                tally.add_reversed(reversal.attributes, reversal.co2e_grams, reversal.attribution)
+                tally.add_reversed(reversal)
         self._count(recorded)
         if unreadable:
             raise PermanentExportError(f"{unreadable} spans are in requests that cannot be read", unreadable)

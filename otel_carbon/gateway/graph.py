@@ -94,13 +94,13 @@ class _Builder:
         }
         return {id_: exporter for id_, exporter in built.items() if exporter is not None}
 
-    def _shared_with(self, exporter_id: str) -> dict[str, Any]:
-        """Return what is shared with an exporter: also what the processors in front of it read and estimate with."""
+    def _shared_with(self, id_: str) -> dict[str, Any]:
+        """Return what is shared with an exporter or connector: also what processors in front of it estimate with."""
         in_front = [
             processor
-            for id_, wanted in self._wanted.items()
-            if exporter_id in wanted.exporters
-            for processor in self._processors[id_].values()
+            for pipeline_id, wanted in self._wanted.items()
+            if id_ in wanted.exporters
+            for processor in self._processors[pipeline_id].values()
         ]
         found = {key: getattr(one, key) for key in _FROM_PROCESSORS for one in reversed(in_front) if hasattr(one, key)}
         return {**self._shared, **found}
@@ -114,7 +114,7 @@ class _Builder:
         built: dict[str, Any] = {}
         for id_ in (id_ for id_ in feeds if id_ in self._config.components[kind]):
             consumers = {signal: fan_out(found) for signal, found in feeds[id_].items()}
-            built[id_] = self._component(kind, id_, consumers, self._shared)
+            built[id_] = self._component(kind, id_, consumers, self._shared_with(id_))
         return {id_: component for id_, component in built.items() if component is not None}
 
     def _component(self, kind: Kind, id_: str, consumers: Mapping[Signal, Consumer], shared: Mapping[str, Any]) -> Any:

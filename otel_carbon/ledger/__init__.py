@@ -2,6 +2,6 @@
 
 from otel_carbon.ledger.book import Ledger
 from otel_carbon.ledger.paths import default_data_dir, ledger_path
-from otel_carbon.ledger.recorded import Recorded, Reversal
+from otel_carbon.ledger.recorded import Recorded
 
-__all__ = ["Ledger", "Recorded", "Reversal", "default_data_dir", "ledger_path"]
+__all__ = ["Ledger", "Recorded", "default_data_dir", "ledger_path"]

@@ -4,24 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from otel_carbon.model import Attribution
+from otel_carbon.model import Reversal
 
-__all__ = ["Recorded", "Reversal"]
-
-_NOBODY = Attribution()
-
-
-@dataclass(frozen=True, slots=True)
-class Reversal:
-    """Emissions, in g, that some stage has counted and the ledger does not: the other span of the same call counts.
-
-    `attributes` are those of the stage's measurement, sorted by key.
-    """
-
-    attributes: tuple[tuple[str, str], ...]
-    co2e_grams: float
-    attribution: Attribution = _NOBODY
-    """Who it was accounted to."""
+__all__ = ["Recorded"]
 
 
 @dataclass(frozen=True, slots=True)

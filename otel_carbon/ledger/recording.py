@@ -20,11 +20,11 @@ from otel_carbon.ledger.insertion import insert_lines
 from otel_carbon.ledger.lines import LineBuilder, reversal_row
 from otel_carbon.ledger.marked import MarkedOutcomes, mark_of
 from otel_carbon.ledger.neighbours import Neighbours
-from otel_carbon.ledger.recorded import Recorded, Reversal
+from otel_carbon.ledger.recorded import Recorded
 from otel_carbon.ledger.rollup import hour_of, upsert_hourly_sql, upserts
 from otel_carbon.ledger.same_call import Choice, choose
 from otel_carbon.ledger.taken_back import reversal_of_line, reversal_of_span
-from otel_carbon.model import Call, Footprint, Mark, NotEstimated, Outcome, Sighting, Status, Usage
+from otel_carbon.model import Call, Footprint, Mark, NotEstimated, Outcome, Reversal, Sighting, Status, Usage
 from otel_carbon.spans.groups import one_library_side_by_side
 
 __all__ = ["Recorder"]

@@ -15,8 +15,7 @@ from otel_carbon.ledger.book import Ledger
 from otel_carbon.ledger.extra import require_ledger_extra
 from otel_carbon.ledger.forks import abandon, watch_forks
 from otel_carbon.ledger.paths import ledger_path
-from otel_carbon.ledger.recorded import Reversal
-from otel_carbon.model import Sighting
+from otel_carbon.model import Reversal, Sighting
 
 __all__ = ["LedgerWriter"]
 

@@ -4,6 +4,7 @@ from otel_carbon.model.call import Call, ItemKind, Items, Usage, input_tokens, o
 from otel_carbon.model.factor import MOST_INTENSITY_G_PER_KWH, Confidence, FactorRef, Grid, GridReading, Region, Source
 from otel_carbon.model.footprint import GUESSED_USAGE, Footprint, Mark, NotEstimated, Outcome, Status
 from otel_carbon.model.interval import Interval
+from otel_carbon.model.reversal import Reversal
 from otel_carbon.model.sampling import MOST_CALLS_STOOD_FOR, believed_count
 from otel_carbon.model.sighting import Attribution, Sighting, SpanIdentity
 
@@ -25,6 +26,7 @@ __all__ = [
     "NotEstimated",
     "Outcome",
     "Region",
+    "Reversal",
     "Sighting",
     "Source",
     "SpanIdentity",

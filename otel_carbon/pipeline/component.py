@@ -139,7 +139,7 @@ class Settings:
     | `tallies` | list of `otel_carbon.pipeline.tally.Tally`: whoever counts adds its own, to hear what is taken back |
     | `data_dir` | `pathlib.Path` of the data directory |
     | `journal_id` | `str`, changes when the journal file is a new one; part of the name of a cursor kept elsewhere |
-    | `estimator` | for exporters: the `Estimator` of the `carbon` processor in front of them, when there is one |
+    | `estimator` | for exporters and connectors: the `Estimator` of the `carbon` processor in front of them, if any |
     | `reader` | for exporters: the `SpanReader` of that processor |
     | `has_room` | `Callable[[], bool]`, False while the journal is full or cannot be written: refuse before reading |
     """

@@ -19,7 +19,7 @@ TOKEN_KINDS = ("cache_read", "cache_write", "reasoning", "uncached_input", "visi
 class Sums:
     """The sums of one attribute set. A group without a contribution is absent from the snapshot, not zero."""
 
-    __slots__ = ("attributes", "co2e_grams", "dimensions", "energy_wh", "estimated_spans", "tokens")
+    __slots__ = ("attributes", "calls", "co2e_grams", "dimensions", "energy_wh", "estimated_spans", "tokens")
 
     def __init__(self, dimensions: Dimensions, attributes: AttributeSet) -> None:
         self.dimensions = dimensions
@@ -29,6 +29,7 @@ class Sums:
     def clear(self) -> None:
         """Begin at zero."""
         self.estimated_spans = 0
+        self.calls = 0.0
         self.co2e_grams: list[float] | None = None
         self.energy_wh: list[float] | None = None
         self.tokens: list[float] | None = None
@@ -63,6 +64,7 @@ class Sums:
             grams = self.co2e_grams = grams or [0.0, 0.0, 0.0]
             sums = self.tokens = sums or [0.0] * len(TOKEN_KINDS)
         self.estimated_spans += 1
+        self.calls += count
         wh[0] += quantities[0] * count
         wh[1] += quantities[1] * count
         wh[2] += quantities[2] * count
@@ -95,6 +97,7 @@ class Sums:
         """Return what the sums are now."""
         twin = Sums(self.dimensions, self.attributes)
         twin.estimated_spans = self.estimated_spans
+        twin.calls = self.calls
         twin.co2e_grams = self.co2e_grams and self.co2e_grams.copy()
         twin.energy_wh = self.energy_wh and self.energy_wh.copy()
         twin.tokens = self.tokens and self.tokens.copy()

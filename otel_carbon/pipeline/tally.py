@@ -6,12 +6,15 @@ The gateway's `carbon_metrics` connector and the in-app meter both add to a `Tal
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 from otel_carbon.errors import ConfigError
-from otel_carbon.model import Attribution, Call, Footprint, Outcome, Status, believed_count
+from otel_carbon.model import Attribution, Call, Footprint, Outcome, Reversal, Status, believed_count
 from otel_carbon.pipeline.parties import METRIC_PARTIES, check_parties
 from otel_carbon.pipeline.sums import TOKEN_KINDS, AttributeSet, Dimensions, Sums
 from otel_carbon.semconv.carbon import (
+    METRIC_OTEL_CARBON_CALLS,
+    METRIC_OTEL_CARBON_CALLS_REVERSED,
     METRIC_OTEL_CARBON_CO2E,
     METRIC_OTEL_CARBON_CO2E_HIGH,
     METRIC_OTEL_CARBON_CO2E_LOW,
@@ -19,6 +22,7 @@ from otel_carbon.semconv.carbon import (
     METRIC_OTEL_CARBON_ENERGY,
     METRIC_OTEL_CARBON_ENERGY_HIGH,
     METRIC_OTEL_CARBON_ENERGY_LOW,
+    METRIC_OTEL_CARBON_ENERGY_REVERSED,
     METRIC_OTEL_CARBON_ENRICHED_SPANS,
     METRIC_OTEL_CARBON_TOKENS,
     OTEL_CARBON_REGION_NAME,
@@ -51,6 +55,7 @@ OVERFLOW_VALUE = "otel_carbon.overflow"
 
 _KEYS = (GEN_AI_OPERATION_NAME, GEN_AI_PROVIDER_NAME, GEN_AI_RESPONSE_MODEL, OTEL_CARBON_REGION_NAME)
 _ESTIMATED = Status.ESTIMATED.value
+_CALLS_WITHOUT_ESTIMATE = (Status.NO_USAGE, Status.UNKNOWN_MODEL)
 
 
 def measurement_attributes(call: Call, outcome: Outcome) -> AttributeSet:
@@ -91,7 +96,7 @@ class Tally:
         self._values: tuple[set[str], ...] = tuple(set() for _ in self._keys)
         self._quantities: dict[Dimensions, Sums] = {}
         self._other_spans: dict[Dimensions, int] = {}
-        self._reversed_grams: dict[AttributeSet, float] = {}
+        self._reversed: dict[AttributeSet, list[float]] = {}
 
     def add(
         self, call: Call, outcome: Outcome, adjusted_count: float = 1.0, attribution: Attribution | None = None
@@ -111,9 +116,10 @@ class Tally:
             else:
                 # The value, not the member: hashing a member runs Python code.
                 self._count_span((outcome.status.value, self._within_limit(1, call.provider)))
-                if outcome.status is not Status.UNKNOWN_MODEL:
+                if outcome.status not in _CALLS_WITHOUT_ESTIMATE:
                     return None
                 sums = self.sums(dimensions)
+            sums.calls += count
             if call.usage is not None:
                 sums.add_usage(call.usage, count)
             return sums
@@ -136,30 +142,34 @@ class Tally:
             sums = quantities[kept] = Sums(kept, _named(self._keys, kept))
         return sums
 
-    def add_reversed(self, attributes: AttributeSet, co2e_grams: float, attribution: Attribution | None = None) -> None:
-        """Add emissions, in g, that the ledger took back; net emissions are `otel_carbon.co2e` minus these."""
-        grams = self._reversed_grams
-        values = dict(zip(self._keys[len(_KEYS) :], self.named(attribution), strict=True)) | dict(attributes)
+    def add_reversed(self, taken: Reversal) -> None:
+        """Add what the ledger took back; what is net is the counter minus its `.reversed`."""
+        taken_back = self._reversed
+        values = dict(zip(self._keys[len(_KEYS) :], self.named(taken.attribution), strict=True)) | dict(
+            taken.attributes
+        )
         with self.lock:
             kept = tuple(self._within_limit(at, values.get(key)) for at, key in enumerate(self._keys))
             attributes = _named(self._keys, kept)
-            if attributes not in grams and len(grams) >= self._limit - 1:
+            if attributes not in taken_back and len(taken_back) >= self._limit - 1:
                 attributes = OVERFLOW
-            grams[attributes] = grams.get(attributes, 0.0) + co2e_grams
+            sums = taken_back.setdefault(attributes, [0.0, 0.0, 0.0])
+            for at, amount in enumerate((taken.calls, taken.co2e_grams, taken.energy_wh)):
+                sums[at] += amount
 
     def snapshot(self) -> dict[str, dict[AttributeSet, float]]:
         """Return the cumulative sums by metric and attribute set, in the metric's unit (energy in J)."""
         with self.lock:
             quantities = [sums.copy() for sums in self._quantities.values()]
             spans = dict(self._other_spans)
-            reversed_grams = dict(self._reversed_grams)
+            taken_back = {attributes: tuple(sums) for attributes, sums in self._reversed.items()}
         for sums in quantities:
             if sums.estimated_spans:
                 key = (_ESTIMATED, sums.dimensions[1]) if sums.dimensions else ()
                 spans[key] = spans.get(key, 0) + sums.estimated_spans
         result = _quantity_sums(quantities)
         result[METRIC_OTEL_CARBON_ENRICHED_SPANS] = {_span_attributes(key): float(n) for key, n in spans.items()}
-        result[METRIC_OTEL_CARBON_CO2E_REVERSED] = reversed_grams
+        result |= _reversed_sums(taken_back)
         return result
 
     def reset_after_fork(self) -> None:
@@ -168,7 +178,7 @@ class Tally:
         for sums in self._quantities.values():
             sums.clear()  # whoever holds them goes on to add to them
         self._other_spans = {}
-        self._reversed_grams = {}
+        self._reversed = {}
 
     def _count_span(self, dimensions: Dimensions) -> None:
         spans = self._other_spans
@@ -207,8 +217,11 @@ def _quantity_sums(quantities: list[Sums]) -> dict[str, dict[AttributeSet, float
     energy_names = (METRIC_OTEL_CARBON_ENERGY, METRIC_OTEL_CARBON_ENERGY_LOW, METRIC_OTEL_CARBON_ENERGY_HIGH)
     result: dict[str, dict[AttributeSet, float]] = {name: {} for name in (*co2e_names, *energy_names)}
     tokens: dict[AttributeSet, float] = {}
+    calls: dict[AttributeSet, float] = {}
     for sums in quantities:
         attributes = sums.attributes
+        if sums.calls:
+            calls[attributes] = sums.calls
         for name, grams in zip(co2e_names, sums.co2e_grams or (), strict=False):
             result[name][attributes] = grams
         for name, wh in zip(energy_names, sums.energy_wh or (), strict=False):
@@ -218,4 +231,20 @@ def _quantity_sums(quantities: list[Sums]) -> dict[str, dict[AttributeSet, float
             kind_attributes = tuple(of_kind) if sums.dimensions else OVERFLOW
             tokens[kind_attributes] = tokens.get(kind_attributes, 0.0) + count
     result[METRIC_OTEL_CARBON_TOKENS] = tokens
+    result[METRIC_OTEL_CARBON_CALLS] = calls
+    return result
+
+
+def _reversed_sums(taken_back: Mapping[AttributeSet, tuple[float, ...]]) -> dict[str, dict[AttributeSet, float]]:
+    result: dict[str, dict[AttributeSet, float]] = {
+        METRIC_OTEL_CARBON_CALLS_REVERSED: {},
+        METRIC_OTEL_CARBON_CO2E_REVERSED: {},
+        METRIC_OTEL_CARBON_ENERGY_REVERSED: {},
+    }
+    for attributes, (calls, co2e_grams, energy_wh) in taken_back.items():
+        result[METRIC_OTEL_CARBON_CALLS_REVERSED][attributes] = calls
+        if co2e_grams:
+            result[METRIC_OTEL_CARBON_CO2E_REVERSED][attributes] = co2e_grams
+        if energy_wh:
+            result[METRIC_OTEL_CARBON_ENERGY_REVERSED][attributes] = joules_from_wh(energy_wh)
     return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from opentelemetry.metrics import MeterProvider
 
@@ -22,9 +22,6 @@ from otel_carbon.processors.known_calls import KnownCall, KnownCalls
 from otel_carbon.processors.meter import CarbonMeter
 from otel_carbon.semconv.carbon import OTEL_CARBON_STATUS
 from otel_carbon.spans import SpanReader, Tokens, mark_attributes, read_mark, tokens_of
-
-if TYPE_CHECKING:
-    from otel_carbon.ledger.recorded import Reversal
 
 __all__ = ["Enrichment", "SightingWriter"]
 
@@ -205,8 +202,4 @@ def _writer(
 
     if meter is None:
         return LedgerWriter(ledger, estimator)
-
-    def take_back(taken: Reversal) -> None:
-        meter.take_back(taken.attributes, taken.co2e_grams, taken.attribution)
-
-    return LedgerWriter(ledger, estimator, on_reversal=take_back)
+    return LedgerWriter(ledger, estimator, on_reversal=meter.take_back)

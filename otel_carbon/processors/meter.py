@@ -15,10 +15,12 @@ from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, NoOpMet
 from opentelemetry.trace import SpanContext
 
 from otel_carbon._version import __version__
-from otel_carbon.model import Attribution, Call, Footprint, Outcome, believed_count
+from otel_carbon.model import Attribution, Call, Footprint, Outcome, Reversal, believed_count
 from otel_carbon.pipeline.sums import AttributeSet, Dimensions, Sums
 from otel_carbon.pipeline.tally import DEFAULT_ATTRIBUTE_LIMIT, OVERFLOW, Tally, quantity_dimensions
 from otel_carbon.semconv.carbon import (
+    METRIC_OTEL_CARBON_CALLS,
+    METRIC_OTEL_CARBON_CALLS_REVERSED,
     METRIC_OTEL_CARBON_CO2E,
     METRIC_OTEL_CARBON_CO2E_HIGH,
     METRIC_OTEL_CARBON_CO2E_LOW,
@@ -26,6 +28,7 @@ from otel_carbon.semconv.carbon import (
     METRIC_OTEL_CARBON_ENERGY,
     METRIC_OTEL_CARBON_ENERGY_HIGH,
     METRIC_OTEL_CARBON_ENERGY_LOW,
+    METRIC_OTEL_CARBON_ENERGY_REVERSED,
     METRIC_OTEL_CARBON_ENRICHED_SPANS,
     METRIC_OTEL_CARBON_OPERATION_CO2E,
     METRIC_OTEL_CARBON_TOKENS,
@@ -42,7 +45,10 @@ _OBSERVED = (
     METRIC_OTEL_CARBON_ENERGY_LOW,
     METRIC_OTEL_CARBON_ENERGY_HIGH,
     METRIC_OTEL_CARBON_TOKENS,
+    METRIC_OTEL_CARBON_CALLS,
+    METRIC_OTEL_CARBON_CALLS_REVERSED,
     METRIC_OTEL_CARBON_CO2E_REVERSED,
+    METRIC_OTEL_CARBON_ENERGY_REVERSED,
 )
 """Counters that are read when a reader collects. The first one's callback takes the snapshot for all of them."""
 
@@ -96,10 +102,10 @@ class CarbonMeter:
         """Return whether there is a meter provider to count for."""
         return self._instruments is not None or self._bind() is not None
 
-    def take_back(self, attributes: AttributeSet, co2e_grams: float, attribution: Attribution | None = None) -> None:
-        """Count emissions, in g, that were counted and that the ledger does not count."""
+    def take_back(self, taken: Reversal) -> None:
+        """Count what was counted and the ledger does not count."""
         if self._instruments is not None:
-            self._tally.add_reversed(attributes, co2e_grams, attribution)
+            self._tally.add_reversed(taken)
 
     def _bind(self) -> _Instruments | None:
         provider = self._meter_provider or metrics.get_meter_provider()

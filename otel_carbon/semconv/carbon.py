@@ -9,6 +9,10 @@ from typing import Final
 
 __all__ = [
     "METRICS",
+    "METRIC_OTEL_CARBON_CACHE_AVOIDED_CO2E",
+    "METRIC_OTEL_CARBON_CACHE_AVOIDED_ENERGY",
+    "METRIC_OTEL_CARBON_CALLS",
+    "METRIC_OTEL_CARBON_CALLS_REVERSED",
     "METRIC_OTEL_CARBON_CO2E",
     "METRIC_OTEL_CARBON_CO2E_HIGH",
     "METRIC_OTEL_CARBON_CO2E_LOW",
@@ -16,7 +20,10 @@ __all__ = [
     "METRIC_OTEL_CARBON_ENERGY",
     "METRIC_OTEL_CARBON_ENERGY_HIGH",
     "METRIC_OTEL_CARBON_ENERGY_LOW",
+    "METRIC_OTEL_CARBON_ENERGY_REVERSED",
     "METRIC_OTEL_CARBON_ENRICHED_SPANS",
+    "METRIC_OTEL_CARBON_GRID_CO2E",
+    "METRIC_OTEL_CARBON_GRID_ENERGY",
     "METRIC_OTEL_CARBON_OPERATION_CO2E",
     "METRIC_OTEL_CARBON_TOKENS",
     "OTEL_CARBON_CO2E_EMBODIED_GRAMS",
@@ -114,6 +121,8 @@ METRIC_OTEL_CARBON_CO2E_HIGH: Final = "otel_carbon.co2e.high"
 """Upper bound of `otel_carbon.co2e`."""
 METRIC_OTEL_CARBON_CO2E_REVERSED: Final = "otel_carbon.co2e.reversed"
 """Emissions that the ledger took back, central value. Net emissions are `otel_carbon.co2e` minus this."""
+METRIC_OTEL_CARBON_ENERGY_REVERSED: Final = "otel_carbon.energy.reversed"
+"""Energy that the ledger took back, central value. Net energy is `otel_carbon.energy` minus this."""
 METRIC_OTEL_CARBON_ENERGY: Final = "otel_carbon.energy"
 """Electrical energy of GenAI calls at the data-centre meter, central value."""
 METRIC_OTEL_CARBON_ENERGY_LOW: Final = "otel_carbon.energy.low"
@@ -122,6 +131,18 @@ METRIC_OTEL_CARBON_ENERGY_HIGH: Final = "otel_carbon.energy.high"
 """Upper bound of `otel_carbon.energy`."""
 METRIC_OTEL_CARBON_TOKENS: Final = "otel_carbon.tokens"
 """Tokens of counted GenAI calls, in kinds that do not overlap."""
+METRIC_OTEL_CARBON_CALLS: Final = "otel_carbon.calls"
+"""Completed GenAI calls, with and without an estimate."""
+METRIC_OTEL_CARBON_CALLS_REVERSED: Final = "otel_carbon.calls.reversed"
+"""Calls that the ledger took back. Net calls are `otel_carbon.calls` minus this."""
+METRIC_OTEL_CARBON_GRID_ENERGY: Final = "otel_carbon.grid.energy"
+"""Electrical energy of GenAI calls by the grid whose carbon intensity was applied, central value."""
+METRIC_OTEL_CARBON_GRID_CO2E: Final = "otel_carbon.grid.co2e"
+"""Operational emissions of GenAI calls by the grid whose carbon intensity was applied, central value."""
+METRIC_OTEL_CARBON_CACHE_AVOIDED_CO2E: Final = "otel_carbon.cache.avoided.co2e"
+"""Emissions that calls would have had in addition without the prompt cache, central value."""
+METRIC_OTEL_CARBON_CACHE_AVOIDED_ENERGY: Final = "otel_carbon.cache.avoided.energy"
+"""Energy that calls would have used in addition without the prompt cache, central value."""
 METRIC_OTEL_CARBON_ENRICHED_SPANS: Final = "otel_carbon.enriched.spans"
 """Spans of GenAI calls that were marked, by outcome."""
 METRIC_OTEL_CARBON_OPERATION_CO2E: Final = "otel_carbon.operation.co2e"
@@ -153,6 +174,12 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             "g",
             "Emissions that the ledger took back, central value. Net emissions are `otel_carbon.co2e` minus this.",
         ),
+        METRIC_OTEL_CARBON_ENERGY_REVERSED: Metric(
+            METRIC_OTEL_CARBON_ENERGY_REVERSED,
+            "counter",
+            "J",
+            "Energy that the ledger took back, central value. Net energy is `otel_carbon.energy` minus this.",
+        ),
         METRIC_OTEL_CARBON_ENERGY: Metric(
             METRIC_OTEL_CARBON_ENERGY,
             "counter",
@@ -176,6 +203,42 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             "counter",
             "{token}",
             "Tokens of counted GenAI calls, in kinds that do not overlap.",
+        ),
+        METRIC_OTEL_CARBON_CALLS: Metric(
+            METRIC_OTEL_CARBON_CALLS,
+            "counter",
+            "{call}",
+            "Completed GenAI calls, with and without an estimate.",
+        ),
+        METRIC_OTEL_CARBON_CALLS_REVERSED: Metric(
+            METRIC_OTEL_CARBON_CALLS_REVERSED,
+            "counter",
+            "{call}",
+            "Calls that the ledger took back. Net calls are `otel_carbon.calls` minus this.",
+        ),
+        METRIC_OTEL_CARBON_GRID_ENERGY: Metric(
+            METRIC_OTEL_CARBON_GRID_ENERGY,
+            "counter",
+            "J",
+            "Electrical energy of GenAI calls by the grid whose carbon intensity was applied, central value.",
+        ),
+        METRIC_OTEL_CARBON_GRID_CO2E: Metric(
+            METRIC_OTEL_CARBON_GRID_CO2E,
+            "counter",
+            "g",
+            "Operational emissions of GenAI calls by the grid whose carbon intensity was applied, central value.",
+        ),
+        METRIC_OTEL_CARBON_CACHE_AVOIDED_CO2E: Metric(
+            METRIC_OTEL_CARBON_CACHE_AVOIDED_CO2E,
+            "counter",
+            "g",
+            "Emissions that calls would have had in addition without the prompt cache, central value.",
+        ),
+        METRIC_OTEL_CARBON_CACHE_AVOIDED_ENERGY: Metric(
+            METRIC_OTEL_CARBON_CACHE_AVOIDED_ENERGY,
+            "counter",
+            "J",
+            "Energy that calls would have used in addition without the prompt cache, central value.",
         ),
         METRIC_OTEL_CARBON_ENRICHED_SPANS: Metric(
             METRIC_OTEL_CARBON_ENRICHED_SPANS,
