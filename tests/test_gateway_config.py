@@ -128,13 +128,48 @@ def test_a_text_from_the_environment_stays_text_when_it_looks_like_a_number() ->
             "${NOPE}",
             (
                 "receivers::inlet::endpoint: '${NOPE}' is not understood; "
-                "write ${env:NAME}, ${env:NAME:-default}, or $$ for a $"
+                "write ${env:NAME}, ${env:NAME:-default}, ${file:PATH}, or $$ for a $"
             ),
         ),
     ],
 )
 def test_a_reference_that_leads_nowhere_is_named(written: str, problem: str) -> None:
     assert _inlet_problems(f'{{endpoint: "{written}"}}') == [problem]
+
+
+def test_a_file_gives_a_text_without_its_last_line_end(tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("*not $yaml: {\n", encoding="utf-8")
+
+    config = _inlet(f'{{endpoint: "${{file:{secret}}}", headers: {{key: "Bearer ${{file:{secret}}}"}}}}')
+
+    assert (config.endpoint, config.headers) == ("*not $yaml: {", {"key": "Bearer *not $yaml: {"})
+
+
+def test_a_file_gives_a_map_whose_references_are_followed(tmp_path: Path) -> None:
+    part = tmp_path / "limits.yaml"
+    part.write_text("size: 2MiB\nratio: ${env:RATIO}\n", encoding="utf-8")
+
+    limits = _inlet(f'{{limits: "${{file:{part}}}"}}', {"RATIO": "0.25"}).limits
+
+    assert (limits.size, limits.ratio) == (2 << 20, 0.25)
+
+
+def test_a_referenced_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    missing, binary = tmp_path / "missing", tmp_path / "binary"
+    binary.write_bytes(b"\xff")
+
+    assert _inlet_problems(f'{{endpoint: "${{file:{missing}}}", headers: {{key: "${{file:{binary}}}"}}}}') == [
+        f"receivers::inlet::endpoint: the file {missing} cannot be read: No such file or directory",
+        f"receivers::inlet::headers::key: the file {binary} is not UTF-8 text",
+    ]
+
+
+def test_a_file_that_leads_to_itself_is_refused(tmp_path: Path) -> None:
+    circle = tmp_path / "circle.yaml"
+    circle.write_text(f'endpoint: "${{file:{circle}}}"\n', encoding="utf-8")
+
+    assert _inlet_problems(f'"${{file:{circle}}}"') == ["is nested too deep"]
 
 
 def test_an_empty_variable_is_a_value_and_an_empty_default_too() -> None:

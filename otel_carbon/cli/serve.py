@@ -44,10 +44,10 @@ def run(args: argparse.Namespace) -> int:
 
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own lines on a taken port would bury ours
 
-    from otel_carbon.gateway.logs import LEVELS, log_handler
+    from otel_carbon.gateway.logs import set_up_logging
 
     config = gateway_config(args.config, {"grpc": args.grpc, "http": args.http, "web": args.web})
-    logging.basicConfig(level=LEVELS[config.service.telemetry.logs.level], handlers=[log_handler()], force=True)
+    set_up_logging(config.service.telemetry.logs)
     source = _source(args.config)
     for warning in config.warnings:
         logging.getLogger(__name__).warning("%s: %s", source, warning)

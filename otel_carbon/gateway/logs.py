@@ -1,26 +1,67 @@
-"""The gateway's log: one line per event on stderr."""
+"""The gateway's log: one line per event on stderr, for people or as JSON, with the Collector's settings."""
 
 from __future__ import annotations
 
+import json
 import logging
 import time
+from collections.abc import Mapping
 
 from aiohttp.http_exceptions import HttpProcessingError
 
-__all__ = ["LEVELS", "log_handler"]
+from otel_carbon.gateway.log_sampling import LogSampler
+from otel_carbon.gateway.service_config import LogsConfig
 
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
-"""The Collector's names of the levels."""
+__all__ = ["set_up_logging"]
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+_NAMES = {number: name for name, number in _LEVELS.items()}
 
 
-def log_handler() -> logging.Handler:
-    """Return a handler that writes `time level logger message` to stderr, the time in UTC."""
+def set_up_logging(config: LogsConfig) -> None:
+    """Let everything that this process logs go to stderr as the config says. May be called again with another one."""
     handler = logging.StreamHandler()
-    formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
+    handler.setFormatter(_JsonFormatter(config.initial_fields) if config.encoding == "json" else _console(config))
     handler.addFilter(_in_one_line)
-    return handler
+    if config.sampling.enabled:
+        handler.addFilter(LogSampler(config.sampling))
+    logging.basicConfig(level=_LEVELS[config.level], handlers=[handler], force=True)
+
+
+class _JsonFormatter(logging.Formatter):
+    """One JSON object per line, with the keys of the Collector's `json` encoding."""
+
+    def __init__(self, initial_fields: Mapping[str, str]) -> None:
+        super().__init__()
+        self._initial_fields = dict(initial_fields)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line. Whatever is in the message, it stays one line."""
+        line = {
+            "level": _NAMES.get(record.levelno, record.levelname.lower()),
+            "ts": _time(record),
+            "logger": record.name,
+            "msg": record.getMessage(),
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            line["stacktrace"] = self.formatException(record.exc_info)
+        return json.dumps({**line, **self._initial_fields}, ensure_ascii=False)
+
+
+class _ConsoleFormatter(logging.Formatter):
+    """`time level logger message`, the time in UTC."""
+
+    converter = staticmethod(time.gmtime)
+
+
+def _console(config: LogsConfig) -> logging.Formatter:
+    fields = "".join(f" {key}={value}" for key, value in config.initial_fields.items()).replace("%", "%%")
+    text = f"%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s{fields}"
+    return _ConsoleFormatter(text, "%Y-%m-%dT%H:%M:%S")
+
+
+def _time(record: logging.LogRecord) -> str:
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z"
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:

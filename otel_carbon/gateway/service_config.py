@@ -13,7 +13,7 @@ from otel_carbon.security.certificates import ServerTlsConfig
 from otel_carbon.security.guard import check_listener
 from otel_carbon.security.tokens import AuthConfig
 
-__all__ = ["JournalConfig", "LogsConfig", "ServiceConfig", "TelemetryConfig", "WebConfig"]
+__all__ = ["JournalConfig", "LogSamplingConfig", "LogsConfig", "ServiceConfig", "TelemetryConfig", "WebConfig"]
 
 _GIB = 1 << 30
 
@@ -54,10 +54,35 @@ class WebConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSamplingConfig:
+    """`service::telemetry::logs::sampling`: how much of a message that repeats is written, as in the Collector.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+
+    enabled: bool = True
+    tick: str = "10s"
+    initial: int = 10
+    thereafter: int = 100
+    """Of what repeats beyond `initial` in one tick, every so manieth is written; 0 is none."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        if duration_s(self.tick, "tick") <= 0:
+            raise ConfigError("tick: must be longer than 0s; enabled: false switches sampling off")
+        if self.initial < 1 or self.thereafter < 0:
+            raise ConfigError("initial: must be at least 1, and thereafter at least 0")
+
+
+@dataclass(frozen=True, slots=True)
 class LogsConfig:
     """`service::telemetry::logs`: the gateway's own log, on stderr."""
 
     level: Literal["debug", "info", "warn", "error"] = "info"
+    encoding: Literal["console", "json"] = "console"
+    sampling: LogSamplingConfig = field(default_factory=LogSamplingConfig)
+    initial_fields: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""YAML as the Collector reads it: no key twice, `${env:NAME}` and `$$` in values."""
+"""YAML as the Collector reads it: no key twice, `${env:NAME}`, `${file:PATH}` and `$$` in values."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,12 +15,13 @@ from otel_carbon.gateway.problems import Problems
 __all__ = ["Substituted", "load_yaml", "substitute"]
 
 _REFERENCE = re.compile(r"\$(?:\$|\{([^}]*)\})")
+_FILE = "file:"
 _ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 _QUOTE = "; quote a reference inside of { } or [ ], as '${env:NAME}'"
 
 
 class Substituted(str):
-    """A value that came from the environment: text, but a number or a boolean where one is asked for."""
+    """A value that came from the environment or a file: text, but a number or a boolean where one is asked for."""
 
     __slots__ = ()
 
@@ -42,7 +44,10 @@ def load_yaml(text: str) -> Any:
 
 
 def substitute(raw: Any, environ: Mapping[str, str], path: str, problems: Problems) -> Any:
-    """Return the value with every `${env:NAME}`, `${env:NAME:-default}` and `$$` in its texts replaced."""
+    """Return the value with every `${env:NAME}`, `${env:NAME:-default}`, `${file:PATH}` and `$$` in its texts replaced.
+
+    A value that is nothing but a reference to a file may become a map or a list: what the YAML in the file says.
+    """
     if isinstance(raw, dict):
         return {
             key: substitute(value, environ, f"{path}::{key}" if path else str(key), problems)
@@ -51,6 +56,9 @@ def substitute(raw: Any, environ: Mapping[str, str], path: str, problems: Proble
     if isinstance(raw, list):
         return [substitute(value, environ, f"{path}[{index}]", problems) for index, value in enumerate(raw)]
     if isinstance(raw, str) and "$" in raw:
+        whole = _REFERENCE.fullmatch(raw)
+        if whole is not None and (whole[1] or "").startswith(_FILE):
+            return _content(_file_text(whole[1], path, problems), environ, path, problems)
         return Substituted(_REFERENCE.sub(lambda found: _value(found, environ, path, problems), raw))
     return raw
 
@@ -58,10 +66,14 @@ def substitute(raw: Any, environ: Mapping[str, str], path: str, problems: Proble
 def _value(found: re.Match[str], environ: Mapping[str, str], path: str, problems: Problems) -> str:
     if found[0] == "$$":
         return "$"
+    if found[1].startswith(_FILE):
+        return _file_text(found[1], path, problems)
     reference = _ENV.fullmatch(found[1])
     if reference is None:
         problems.add(
-            path, f"'{found[0]}' is not understood; write ${{env:NAME}}, ${{env:NAME:-default}}, or $$ for a $"
+            path,
+            f"'{found[0]}' is not understood; "
+            "write ${env:NAME}, ${env:NAME:-default}, ${file:PATH}, or $$ for a $",
         )
         return ""
     name, default = reference.groups()
@@ -70,6 +82,27 @@ def _value(found: re.Match[str], environ: Mapping[str, str], path: str, problems
         problems.add(path, f"the environment variable {name} is not set; set it or write ${{env:{name}:-default}}")
         return ""
     return value
+
+
+def _file_text(reference: str, path: str, problems: Problems) -> str:
+    """Return what is in a file, without the end of its last line. Where it cannot be read, note that."""
+    name = reference.removeprefix(_FILE)
+    try:
+        return Path(name).read_text(encoding="utf-8").removesuffix("\n")
+    except UnicodeDecodeError:
+        problems.add(path, f"the file {name} is not UTF-8 text")
+    except OSError as error:
+        problems.add(path, f"the file {name} cannot be read: {error.strerror}")
+    return ""
+
+
+def _content(text: str, environ: Mapping[str, str], path: str, problems: Problems) -> Any:
+    """Return the map or list that a file holds, or its text as it stands: a password need not be YAML."""
+    try:
+        parsed = load_yaml(text)
+    except ConfigError:
+        return Substituted(text)
+    return substitute(parsed, environ, path, problems) if isinstance(parsed, dict | list) else Substituted(text)
 
 
 class _Loader(yaml.SafeLoader):
