@@ -12,6 +12,7 @@ __all__ = ["Catalogue", "factories"]
 
 _MODULES = (
     "otel_carbon.receivers.otlp",
+    "otel_carbon.processors.memory_limiter",
     "otel_carbon.processors.carbon",
     "otel_carbon.processors.redact",
     "otel_carbon.exporters.debug",

@@ -9,10 +9,20 @@ from typing import Any
 
 from otel_carbon.errors import CarbonError
 from otel_carbon.gateway.config import GatewayConfig
+from otel_carbon.gateway.feed import Feed, Refusal, Valve
 from otel_carbon.gateway.pipeline import Pipeline, fan_out
 from otel_carbon.gateway.problems import Problems
 from otel_carbon.gateway.topology import PipelineConfig, pipeline_signal
-from otel_carbon.pipeline.component import Connector, Consumer, Exporter, Kind, Processor, Receiver, Settings
+from otel_carbon.pipeline.component import (
+    Connector,
+    Consumer,
+    Exporter,
+    Kind,
+    Processor,
+    Receiver,
+    Refusing,
+    Settings,
+)
 from otel_carbon.pipeline.pdata import Payload, Signal
 
 __all__ = ["ExporterRoute", "Graph", "build_graph"]
@@ -45,6 +55,8 @@ class Graph:
     exporters: Mapping[str, Exporter]
     pipelines: Mapping[str, Pipeline]
     routes: tuple[ExporterRoute, ...]
+    refusals: Mapping[str, tuple[Refusal, ...]]
+    """Per pipeline, what its processors say of everything that comes."""
 
 
 def build_graph(config: GatewayConfig, shared: Mapping[str, Any], append: Append, *, source: str) -> Graph:
@@ -69,6 +81,7 @@ class _Builder:
         self._append = append
         self._problems = problems
         self._processors: dict[str, dict[str, Processor]] = {}
+        self._valve = Valve()
 
     def build(self) -> Graph:
         pipelines = {id_: self._pipeline(id_, wanted) for id_, wanted in self._wanted.items()}
@@ -77,7 +90,8 @@ class _Builder:
         receivers: dict[str, Receiver] = self._sources(Kind.RECEIVER, pipelines)
         for id_, pipeline in pipelines.items():
             pipeline.connectors += [connectors[end] for end in self._wanted[id_].exporters if end in connectors]
-        return Graph(receivers, connectors, exporters, pipelines, self._routes(exporters))
+        refusals = {id_: self._refusals(id_) for id_ in pipelines}
+        return Graph(receivers, connectors, exporters, pipelines, self._routes(exporters), refusals)
 
     def _pipeline(self, id_: str, wanted: PipelineConfig) -> Pipeline:
         signal = pipeline_signal(id_)
@@ -107,15 +121,26 @@ class _Builder:
 
     def _sources(self, kind: Kind, pipelines: Mapping[str, Pipeline]) -> dict[str, Any]:
         """Build what hands data to pipelines: each gets, per signal, the pipelines that it is a receiver of."""
-        feeds: dict[str, dict[Signal, list[Consumer]]] = {}
-        for id_, wanted in self._wanted.items():
-            for receiver in wanted.receivers:
-                feeds.setdefault(receiver, {}).setdefault(pipelines[id_].signal, []).append(pipelines[id_].consume)
+        ids = dict.fromkeys(id_ for wanted in self._wanted.values() for id_ in wanted.receivers)
         built: dict[str, Any] = {}
-        for id_ in (id_ for id_ in feeds if id_ in self._config.components[kind]):
-            consumers = {signal: fan_out(found) for signal, found in feeds[id_].items()}
-            built[id_] = self._component(kind, id_, consumers, self._shared_with(id_))
+        for id_ in (id_ for id_ in ids if id_ in self._config.components[kind]):
+            feed = self._feed(id_, pipelines)
+            built[id_] = self._component(kind, id_, feed, {**self._shared_with(id_), "refusal": feed.refusal})
         return {id_: component for id_, component in built.items() if component is not None}
+
+    def _feed(self, source_id: str, pipelines: Mapping[str, Pipeline]) -> Feed:
+        consumers: dict[Signal, list[Consumer]] = {}
+        fed = [id_ for id_, wanted in self._wanted.items() if source_id in wanted.receivers]
+        for id_ in fed:
+            consumers.setdefault(pipelines[id_].signal, []).append(pipelines[id_].consume)
+        feed = Feed(self._valve)
+        targets = {signal: fan_out(found) for signal, found in consumers.items()}
+        feed.connect(targets, [refusal for id_ in fed for refusal in self._refusals(id_)])
+        return feed
+
+    def _refusals(self, pipeline_id: str) -> tuple[Refusal, ...]:
+        processors = self._processors[pipeline_id].values()
+        return tuple(processor.refusal for processor in processors if isinstance(processor, Refusing))
 
     def _component(self, kind: Kind, id_: str, consumers: Mapping[Signal, Consumer], shared: Mapping[str, Any]) -> Any:
         configured = self._config.components[kind][id_]

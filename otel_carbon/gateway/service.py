@@ -44,6 +44,7 @@ class Gateway:
         self._journal: Journal | None = None
         self._graph: Graph | None = None
         self._started: list[Component] = []
+        self._stopping = False
         self._deliveries: dict[Delivery, asyncio.Task[None]] = {}
 
     @property
@@ -82,6 +83,7 @@ class Gateway:
         Returns the cursors that have something left. Safe to call twice.
         """
         graph, self._graph = self._graph, None
+        self._stopping = graph is not None
         if graph is not None:
             for source in (*graph.receivers.values(), *graph.connectors.values()):
                 await self._shutdown(source)
@@ -94,6 +96,7 @@ class Gateway:
             await asyncio.to_thread(self._journal.close)
         if self._directory is not None:
             self._directory.close()
+        self._stopping = False
         return left
 
     def metrics_text(self) -> str:
@@ -102,9 +105,11 @@ class Gateway:
 
     def unready_reason(self) -> str | None:
         """Return why the gateway should get no traffic now; None when it should."""
+        if self._stopping:
+            return "the gateway is stopping; what is not delivered stays in the journal"
         if self._graph is None or self._journal is None:
             return "the gateway is not running"
-        return unready_reason(self._journal)
+        return unready_reason(self._journal, self._graph)
 
     def describe(self) -> dict[str, Any]:
         """Return pipelines, components, cursors and their state, for people and for /debug/pipelines."""

@@ -15,8 +15,13 @@ from otel_carbon.journal import Journal
 __all__ = ["describe", "register_gauges", "unready_reason"]
 
 
-def unready_reason(journal: Journal) -> str | None:
-    """Return why the gateway should get no traffic now; None when it should."""
+def unready_reason(journal: Journal, graph: Graph) -> str | None:
+    """Return why the gateway should get no traffic now, every reason of it; None when it should."""
+    asked = (refusal() for refusals in graph.refusals.values() for refusal in refusals)
+    return "; ".join(dict.fromkeys(reason for reason in (_no_room(journal), *asked) if reason is not None)) or None
+
+
+def _no_room(journal: Journal) -> str | None:
     if journal.failure is not None:
         return f"the journal cannot be written: {journal.failure}"
     if not journal.has_room():

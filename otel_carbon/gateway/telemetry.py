@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
+
+from otel_carbon.pipeline.memory import resident_bytes
 
 __all__ = ["Family", "SelfMetrics", "exposition"]
 
@@ -25,6 +25,8 @@ _HELP: Mapping[str, str] = MappingProxyType(
         "processor_incoming_items": "Items that came into a processor.",
         "processor_outgoing_items": "Items that left a processor.",
         "processor_redacted_items": "Spans and log records that a redact processor took content out of.",
+        "processor_memory_limiter_accepted": "Items that a memory limiter let pass.",
+        "processor_memory_limiter_refused": "Items that a memory limiter refused; the sender still has them.",
         "exporter_sent": "Items that a destination took.",
         "exporter_send_failed": "Items that a destination will never take.",
         "exporter_rejected_items": "Items that a destination took the request of but refused (partial success).",
@@ -87,9 +89,9 @@ class SelfMetrics:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         yield Family("process_uptime", "counter", {(): time.monotonic() - self._started_s})
         yield Family("process_cpu_seconds", "counter", {(): usage.ru_utime + usage.ru_stime})
-        memory_bytes = _resident_bytes()
+        memory_bytes = resident_bytes()
         if memory_bytes is not None:
-            yield Family("process_memory_rss", "gauge", {(): memory_bytes})
+            yield Family("process_memory_rss", "gauge", {(): float(memory_bytes)})
 
 
 def exposition(families: Iterable[Family]) -> str:
@@ -118,11 +120,3 @@ def _labels(labels: Labels) -> str:
 
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _resident_bytes() -> float | None:
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:  # no /proc here
-        return None
-    return float(pages * os.sysconf("SC_PAGE_SIZE"))

@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from otel_carbon.pipeline.pdata import Payload, Signal
 
@@ -20,6 +20,7 @@ __all__ = [
     "Kind",
     "Processor",
     "Receiver",
+    "Refusing",
     "Settings",
     "Stability",
     "Telemetry",
@@ -82,6 +83,15 @@ class Processor(Protocol):
         ...
 
 
+@runtime_checkable
+class Refusing(Protocol):
+    """A processor that can say, before anything is read, that it would refuse it: `memory_limiter`."""
+
+    def refusal(self) -> str | None:
+        """Return why everything is refused now; None when it is taken. May be called from any thread."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
     """A payload in the journal. `position` grows by arrival; `received_unix_nano` is when it was acknowledged."""
@@ -128,7 +138,7 @@ class Telemetry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the service gives a component beside its config.
+    r"""What the service gives a component beside its config.
 
     `id` is the component's full name in the YAML (`otlp_grpc/tempo`). `consumers` holds, for a receiver or a
     connector, the consumer per signal it was wired to. `shared` holds what the process has one of:
@@ -142,6 +152,7 @@ class Settings:
     | `estimator` | for exporters and connectors: the `Estimator` of the `carbon` processor in front of them, if any |
     | `reader` | for exporters: the `SpanReader` of that processor |
     | `has_room` | `Callable[[], bool]`, False while the journal is full or cannot be written: refuse before reading |
+    | `refusal` | for receivers and connectors: `Callable[[], str \| None]`, why a processor behind it would refuse |
     """
 
     id: str

@@ -34,6 +34,7 @@ class Intake:
         self._consumers = settings.consumers
         self._telemetry: Telemetry | None = settings.shared.get("telemetry")
         self._has_room: Callable[[], bool] = settings.shared.get("has_room", _always)
+        self._refusal: Callable[[], str | None] = settings.shared.get("refusal", _never)
         self._labels = {"receiver": settings.id, "transport": transport}
         self.signals = frozenset(settings.consumers)
 
@@ -41,6 +42,9 @@ class Intake:
         """Raise UnavailableError when the pipeline cannot take anything now."""
         if not self._has_room():
             raise UnavailableError("the journal is full; its exporters are behind", _NO_ROOM_RETRY_AFTER_S)
+        refusal = self._refusal()
+        if refusal is not None:
+            raise UnavailableError(refusal, _NO_ROOM_RETRY_AFTER_S)
 
     async def take(self, signal: Signal, body: bytes, tenant: str | None = None) -> Partial | None:
         """Take one request in protobuf encoding; None when all of it was taken. Returning means it is on disk.
@@ -93,3 +97,7 @@ def _read(signal: Signal, body: bytes) -> tuple[Payload, Partial | None]:
 
 def _always() -> bool:
     return True
+
+
+def _never() -> None:
+    return None
