@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from dataclasses import replace
 from typing import Any
@@ -422,3 +423,43 @@ def test_wrong_settings_are_refused() -> None:
         Config(interval="0s")
     with pytest.raises(ConfigError, match="remembered_spans must be at least 1"):
         Config(remembered_spans=0)
+    with pytest.raises(ConfigError, match="temporality must be cumulative or delta, not 'lowmemory'"):
+        Config(temporality="lowmemory")
+
+
+async def test_deltas_add_up_to_what_the_cumulative_sums_are_whatever_found_no_room() -> None:
+    pipeline = MetricsPipeline()
+    subject = connector(pipeline, interval="1ms", temporality="delta", histogram=True)
+    await subject.start()
+    for number in range(1, 7):
+        pipeline.error = UnavailableError("the journal is full") if number % 2 else None
+        pipeline.came.clear()
+        subject.observe(traces(enriched(number), enriched(number)))
+        await pipeline.came.wait()
+    pipeline.error = None
+    await subject.shutdown()
+
+    requests = [request_of(payload).resource_metrics[0].scope_metrics[0].metrics for payload in pipeline.taken]
+    co2e = [metric.sum for request in requests for metric in request if metric.name == "otel_carbon.co2e"]
+    calls = [metric.histogram for request in requests for metric in request if metric.histogram.data_points]
+    assert {data.aggregation_temporality for data in (*co2e, *calls)} == {1}
+    assert sum(data.data_points[0].as_double for data in co2e) == pytest.approx(6 * 0.02)
+    assert sum(data.data_points[0].count for data in calls) == 6
+    assert sum(data.data_points[0].sum for data in calls) == pytest.approx(6 * 0.02)
+    # No time is left out between two of them, and none is in both.
+    times = [(data.data_points[0].start_time_unix_nano, data.data_points[0].time_unix_nano) for data in co2e]
+    assert len(times) > 1
+    assert all(end == start for (_, end), (start, _) in itertools.pairwise(times))
+
+
+async def test_a_series_without_growth_is_left_out_of_a_delta() -> None:
+    pipeline = MetricsPipeline()
+    subject = connector(pipeline, interval="1ms", temporality="delta")
+    await subject.start()
+    subject.observe(traces(enriched(1)))
+    await pipeline.came.wait()
+    sent = len(pipeline.taken)
+    await asyncio.sleep(0.02)
+    await subject.shutdown()
+
+    assert (sent, len(pipeline.taken)) == (1, 1)

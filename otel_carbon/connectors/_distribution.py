@@ -32,6 +32,16 @@ class Distribution:
         self.sum_grams += co2e_grams
         self.example = (span, co2e_grams, ended_unix_nano)
 
+    def since(self, before: Distribution | None) -> Distribution:
+        """Return a copy with the calls alone that came after an earlier copy, where there is one."""
+        grown = Distribution()
+        grown.counts = list(self.counts)
+        grown.sum_grams, grown.example = self.sum_grams, self.example
+        if before is not None:
+            grown.counts = [now - then for now, then in zip(self.counts, before.counts, strict=True)]
+            grown.sum_grams -= before.sum_grams
+        return grown
+
 
 class Distributions:
     """The distributions by attribute set. Not for several threads."""

@@ -38,13 +38,17 @@ def metrics_payload(
     instance_id: str,
     start_unix_nano: int,
     now_unix_nano: int,
+    temporality: AggregationTemporality.ValueType = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE,
 ) -> Payload | None:
-    """Return cumulative monotonic sums since `start_unix_nano`, or None when nothing was counted yet."""
+    """Return monotonic sums from `start_unix_nano` to now, or None when nothing was counted."""
     metrics = [
         _metric(name, points, start_unix_nano, now_unix_nano) for name, points in sorted(snapshot.items()) if points
     ]
     if distributions:
         metrics.append(_histogram(distributions, start_unix_nano, now_unix_nano))
+    for metric in metrics:
+        data: Sum | Histogram = metric.histogram if metric.HasField("histogram") else metric.sum
+        data.aggregation_temporality = temporality
     if not metrics:
         return None
     scope = InstrumentationScope(name="otel-carbon", version=__version__)
@@ -68,7 +72,6 @@ def _metric(name: str, points: Mapping[AttributeSet, float], start_unix_nano: in
         unit=meaning.unit,
         description=meaning.brief,
         sum=Sum(
-            aggregation_temporality=AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE,
             is_monotonic=True,
             data_points=[
                 NumberDataPoint(
@@ -98,10 +101,9 @@ def _histogram(distributions: Mapping[AttributeSet, Distribution], start_unix_na
         )
         for attributes, distribution in sorted(distributions.items(), key=lambda each: each[0])
     ]
-    histogram = Histogram(
-        aggregation_temporality=AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE, data_points=points
+    return Metric(
+        name=meaning.name, unit=meaning.unit, description=meaning.brief, histogram=Histogram(data_points=points)
     )
-    return Metric(name=meaning.name, unit=meaning.unit, description=meaning.brief, histogram=histogram)
 
 
 def _exemplars(distribution: Distribution) -> list[Exemplar]:

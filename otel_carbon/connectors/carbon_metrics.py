@@ -8,7 +8,10 @@ import time
 import uuid
 from dataclasses import dataclass
 
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
+
 from otel_carbon.connectors._avoided import Avoided
+from otel_carbon.connectors._deltas import Deltas
 from otel_carbon.connectors._distribution import Distributions
 from otel_carbon.connectors._grids import Grids
 from otel_carbon.connectors._memo import SpanMemo
@@ -23,6 +26,10 @@ from otel_carbon.pipeline.tally import DEFAULT_ATTRIBUTE_LIMIT, DEFAULT_CARDINAL
 __all__ = ["FACTORY", "CarbonMetricsConnector", "Config"]
 
 _LOG = logging.getLogger(__name__)
+_TEMPORALITIES = {
+    "cumulative": AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE,
+    "delta": AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ class Config:
     """Attribute sets per metric; what is beyond is added up under otel.metric.overflow."""
     attribute_limit: int = DEFAULT_ATTRIBUTE_LIMIT
     """Values per attribute; what is beyond is added up under the value otel_carbon.overflow."""
+    temporality: str = "cumulative"
+    """Whether an emission has all since the start (`cumulative`) or what came since the last one (`delta`)."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
@@ -52,6 +61,8 @@ class Config:
             raise ConfigError("interval must be longer than 0s")
         if self.remembered_spans < 1:
             raise ConfigError("remembered_spans must be at least 1")
+        if self.temporality not in _TEMPORALITIES:
+            raise ConfigError(f"temporality must be {' or '.join(_TEMPORALITIES)}, not {self.temporality!r}")
         self.tally()
 
     def tally(self) -> Tally:
@@ -62,7 +73,7 @@ class Config:
 class CarbonMetricsConnector:
     """Adds what this gateway estimated to the tally, and sends the tally on as metrics.
 
-    The sums are cumulative, so an emission that finds no room in the pipeline is made up for by the next one.
+    An emission that finds no room in the pipeline is made up for by the next one.
     """
 
     def __init__(self, config: Config, settings: Settings) -> None:
@@ -79,7 +90,9 @@ class CarbonMetricsConnector:
         self._interval_s = duration_s(config.interval, "interval")
         self._memo = SpanMemo(config.remembered_spans)
         self._instance_id = str(_instance_id(settings.shared.get("journal_id")))
+        self._temporality = _TEMPORALITIES[config.temporality]
         self._start_unix_nano = time.time_ns()
+        self._deltas = Deltas(self._start_unix_nano) if config.temporality == "delta" else None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -119,19 +132,28 @@ class CarbonMetricsConnector:
             await self._emit()
 
     async def _emit(self) -> None:
+        now_unix_nano = time.time_ns()
+        sums = self._tally.snapshot() | self._grids.snapshot() | self._avoided.snapshot()
+        distributions = {} if self._distributions is None else self._distributions.snapshot()
+        deltas = self._deltas
         payload = metrics_payload(
-            self._tally.snapshot() | self._grids.snapshot() | self._avoided.snapshot(),
-            {} if self._distributions is None else self._distributions.snapshot(),
+            sums if deltas is None else deltas.of_sums(sums),
+            distributions if deltas is None else deltas.of_distributions(distributions),
             instance_id=self._instance_id,
-            start_unix_nano=self._start_unix_nano,
-            now_unix_nano=time.time_ns(),
+            start_unix_nano=self._start_unix_nano if deltas is None else deltas.start_unix_nano,
+            now_unix_nano=now_unix_nano,
+            temporality=self._temporality,
         )
         if payload is None:
             return
+        # Remembered before the pipeline is waited for: calls go on being counted meanwhile.
+        mark = None if deltas is None else deltas.marked(sums, distributions, now_unix_nano)
         try:
             await self._consume(payload)
         except CarbonError as error:
             _LOG.warning("the carbon metrics were not taken, the next ones will include them: %s", error)
+        else:
+            self._deltas = mark
 
 
 def _instance_id(journal_id: str | None) -> uuid.UUID:
