@@ -4,7 +4,7 @@ VENV := .venv
 PYTEST_ARGS ?= -n auto
 STAMP := $(VENV)/.installed
 
-.PHONY: run test e2e matrix check sbom clean
+.PHONY: run test e2e crash matrix check sbom clean
 
 run: $(STAMP)  ## the whole path on real input; ONCE=1 ends after the report
 	$(VENV)/bin/otel-carbon demo $(if $(ONCE),--once)
@@ -19,6 +19,9 @@ e2e: $(STAMP)  ## a real Collector (needs Go), the Next.js example (Node.js 20.9
 matrix: $(STAMP)  ## real libraries on six SDKs against a mock provider; about a quarter of an hour
 	$(VENV)/bin/python scripts/matrix $(MATRIX_ARGS)
 	$(if $(MATRIX_ARGS),,$(VENV)/bin/python scripts/generate-matrix)
+
+crash: $(STAMP)  ## kill -9 a gateway under load, KILLS times; 500 take about half an hour
+	KILLS=$(or $(KILLS),500) $(VENV)/bin/pytest -q -s tests/test_gateway_crash.py
 
 check: $(STAMP)
 	VENV=$(VENV) scripts/check

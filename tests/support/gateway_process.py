@@ -18,9 +18,16 @@ _ENDS_WITHIN_S = 30.0
 
 
 class GatewayProcess:
-    """`otel-carbon serve` on free ports, ready when the constructor returns."""
+    """`otel-carbon serve` on free ports, ready when the constructor returns, unless it shall not `wait`."""
 
-    def __init__(self, data_dir: Path, *arguments: str, addresses: Sequence[str] = ("grpc", "http", "web")) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *arguments: str,
+        addresses: Sequence[str] = ("grpc", "http", "web"),
+        environ: dict[str, str] | None = None,
+        wait: bool = True,
+    ) -> None:
         listen = [part for name in addresses for part in (f"--{name}", "127.0.0.1:0")]
         self.log_path = data_dir.with_suffix(".log")
         with self.log_path.open("ab") as log:
@@ -28,11 +35,9 @@ class GatewayProcess:
                 [sys.executable, "-m", "otel_carbon", "serve", "--data-dir", str(data_dir), *listen, *arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env={**os.environ, **(environ or {})},
             )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, self.log()
-        self.ready: dict[str, Any] = json.loads(line)
+        self.ready: dict[str, Any] = self._ready() if wait else {}
 
     def log(self) -> str:
         """Return what all gateways of this data directory have logged."""
@@ -56,6 +61,13 @@ class GatewayProcess:
     ) -> None:
         if self.process.poll() is None:
             self.kill()
+
+    def _ready(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, self.log()
+        found: dict[str, Any] = json.loads(line)
+        return found
 
     def _reap(self) -> int:
         assert self.process.stdout is not None
