@@ -2,7 +2,9 @@
 
 from otel_carbon.spans.attribution import AttributionRules
 from otel_carbon.spans.counting import Counting
-from otel_carbon.spans.marks import QUANTITIES, mark_attributes, read_mark, six_digits
+from otel_carbon.spans.digits import six_digits
+from otel_carbon.spans.marks import QUANTITIES, mark_attributes
+from otel_carbon.spans.marks_reading import read_mark
 from otel_carbon.spans.reader import Parent, SpanReader, latency_s
 from otel_carbon.spans.sampling import adjusted_count
 from otel_carbon.spans.table import DialectTable
