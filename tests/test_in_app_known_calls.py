@@ -26,7 +26,7 @@ from otel_carbon.factors import FactorTables
 from otel_carbon.model import Call, Outcome, Sighting
 from otel_carbon.processors import CarbonSpanProcessor, known_calls
 from otel_carbon.processors.known_calls import KnownCalls
-from otel_carbon.spans import SpanReader, six_digits
+from otel_carbon.spans import SpanReader, put_six_digits, six_digits
 
 READER = SpanReader.bundled()
 TABLES = FactorTables.bundled()
@@ -223,7 +223,8 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @given(st.lists(st.floats(0.0, 1e12) | st.floats(0.0, allow_infinity=False) | st.integers(0, 10**9).map(float)))
 def test_six_digits_are_those_that_printing_gives(values: list[float]) -> None:
-    assert [repr(value) for value in six_digits(values)] == [repr(float(f"{value:.6g}")) for value in values]
+    assert [repr(value) for value in rounded(values)] == [repr(float(f"{value:.6g}")) for value in values]
+    assert [repr(six_digits(value)) for value in values] == [repr(value) for value in rounded(values)]
 
 
 @given(st.integers(100_000, 999_999), st.integers(-17, 12), st.integers(-3, 3))
@@ -232,7 +233,13 @@ def test_six_digits_are_right_where_the_seventh_is_a_five(digits: int, exponent:
     for _ in range(abs(steps)):
         value = value * (1 + 2**-52) if steps > 0 else value * (1 - 2**-53)
 
-    assert six_digits([value]) == [float(f"{value:.6g}")]
+    assert rounded([value]) == [float(f"{value:.6g}")]
+
+
+def rounded(values: list[float]) -> list[float]:
+    mark: dict[str, float] = {}
+    put_six_digits(mark, map(str, range(len(values))), values)
+    return list(mark.values())
 
 
 def captured() -> list[list[dict[str, Any]]]:

@@ -28,6 +28,7 @@ from otel_carbon.model import Call, Footprint, Sighting, Usage
 from otel_carbon.processors import CarbonSpanProcessor
 from otel_carbon.processors.attributes import attribute_values
 from otel_carbon.processors.duplicates import CountedCalls, EndedCall
+from otel_carbon.processors.ended_span import facts_of
 from otel_carbon.spans import mark_attributes
 
 CHAT = {
@@ -281,10 +282,13 @@ def test_only_the_latest_calls_are_remembered() -> None:
     for n in range(100):
         inner = app.tracer.start_span("inner")
         inner.end()
-        counted.repeats(EndedCall(inner, call, (n, 0, 0, 345, 0), f"id-{n}"))
+        counted.repeats(EndedCall(facts_of(inner), "app", call, (n, 0, 0, 345, 0), f"id-{n}"))
     outer.end()
 
-    assert [counted.repeats(EndedCall(outer, call, None, f"id-{n}")) for n in (0, 99)] == [False, True]
+    assert [counted.repeats(EndedCall(facts_of(outer), "framework", call, None, f"id-{n}")) for n in (0, 99)] == [
+        False,
+        True,
+    ]
     assert len(counted._recent.answers) + len(counted._older.answers) <= 10
 
 

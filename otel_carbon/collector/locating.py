@@ -52,7 +52,7 @@ class Places:
             "name": location.region.name or "",
             "source": location.region.source,
             "zone": location.grid.zone or "",
-            "g": six_digits([location.grid.intensity_g_per_kwh or 0.0])[0],
+            "g": six_digits(location.grid.intensity_g_per_kwh or 0.0),
             "emb": one.co2e_embodied_grams.central,
         }
         return literal(values | _spread("e", one.energy_wh) | _spread("c", one.co2e_grams))

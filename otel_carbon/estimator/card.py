@@ -9,9 +9,10 @@ from otel_carbon.estimator.per_wh import PerWh
 from otel_carbon.factors import TokenRates
 from otel_carbon.model import Confidence, FactorRef, Footprint, Grid, Interval, Region, Usage
 
-__all__ = ["MOST_WH_PER_1M", "Quantities", "RateCard", "Tokens", "apply_card", "card_quantities", "rate_card"]
+__all__ = ["LOWEST_RATIO", "MOST_WH_PER_1M", "RateCard", "apply_card", "rate_card"]
 
-_LOWEST_RATIO = 50.0  # low counts as at least central / 50 when a spread is computed, as in `Interval`
+LOWEST_RATIO = 50.0
+"""Low counts as at least central / 50 when a spread is computed, as in `Interval`."""
 
 _MILLION = 1e6  # tokens that a rate is given for
 _BEYOND_REASON_WH = 1e100  # far from where a product could leave the range of floats
@@ -44,11 +45,6 @@ _Rates = tuple[float, float, float, float, float]
 _Ratio = tuple[float, float, float]
 """A quantity per Wh, and its squared log spreads below and above."""
 _Energy = tuple[float, float, float, float, float]
-
-Tokens = tuple[int, int, int, int, int]
-"""Counts in the order of the fields of `Usage`."""
-Quantities = tuple[float, ...]
-"""Facility energy in Wh and emissions in g, each central, low and high; embodied g; water in L, where asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,28 +144,6 @@ def apply_card(card: RateCard, usage: Usage) -> Footprint:
     return made
 
 
-def card_quantities(card: RateCard, tokens: Tokens) -> Quantities:
-    """Return of `apply_card` what a mark has: the same figures to the last bit."""
-    low, central, high, below, above = _energy(card, *tokens)
-    # As `_times`, which would cost a fifth more by being called.
-    per_wh, ratio_below, ratio_above = card.energy
-    wh = central * per_wh
-    if ratio_below == ratio_above == 0.0:
-        low_wh, high_wh = low * per_wh, high * per_wh
-    else:
-        low_wh, high_wh = wh * exp(-sqrt(below + ratio_below)), wh * exp(sqrt(above + ratio_above))
-    per_wh, ratio_below, ratio_above = card.co2e
-    grams = central * per_wh
-    if ratio_below == ratio_above == 0.0:
-        low_grams, high_grams = low * per_wh, high * per_wh
-    else:
-        low_grams, high_grams = grams * exp(-sqrt(below + ratio_below)), grams * exp(sqrt(above + ratio_above))
-    embodied_grams = central * card.co2e_embodied[0]
-    if card.water is None:
-        return wh, low_wh, high_wh, grams, low_grams, high_grams, embodied_grams
-    return wh, low_wh, high_wh, grams, low_grams, high_grams, embodied_grams, central * card.water[0]
-
-
 def _energy(  # noqa: PLR0917 - keywords would cost a tenth of an estimate
     card: RateCard, uncached: int, read: int, write: int, visible: int, reasoning: int
 ) -> _Energy:
@@ -181,7 +155,7 @@ def _energy(  # noqa: PLR0917 - keywords would cost a tenth of an estimate
     a, b, c, d, e = card.high_wh_per_1m
     high = (uncached * a + read * b + write * c + visible * d + reasoning * e) / _MILLION
     if central > 0.0:
-        return low, central, high, log(central / max(low, central / _LOWEST_RATIO)) ** 2, log(high / central) ** 2
+        return low, central, high, log(central / max(low, central / LOWEST_RATIO)) ** 2, log(high / central) ** 2
     return low, central, high, 0.0, 0.0
 
 
@@ -211,5 +185,5 @@ def _of_kinds(rates_wh_per_1m: list[float]) -> _Rates:
 def _ratio(per_wh: Interval) -> _Ratio:
     if per_wh.central <= 0.0:
         return 0.0, 0.0, 0.0
-    below = log(per_wh.central / max(per_wh.low, per_wh.central / _LOWEST_RATIO))
+    below = log(per_wh.central / max(per_wh.low, per_wh.central / LOWEST_RATIO))
     return per_wh.central, below**2, log(per_wh.high / per_wh.central) ** 2

@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any
 
-from opentelemetry.trace import StatusCode
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import SpanContext, StatusCode
 
 from otel_carbon.model import Call, Mark, Sighting, SpanIdentity
 from otel_carbon.processors.attributes import attribute_values
 from otel_carbon.spans import Parent, SpanReader, adjusted_count
 
-__all__ = ["calls_stood_for", "read_span", "sighting_of"]
+__all__ = ["SpanFacts", "calls_stood_for", "facts_of", "read_span", "sighting_of"]
+
+SpanFacts = tuple[SpanContext, SpanContext | None, str | None, str | None, int, StatusCode, Resource, int, int]
+"""Context, parent, scope name and version, kind (as the API counts), status, resource, start and end in ns."""
+
+# Each public property of an SDK span is a Python function; the fields behind them take a sixth of the time together.
+_fields: Callable[[Any], SpanFacts] = attrgetter(
+    "_context",
+    "_parent",
+    "_instrumentation_scope._name",
+    "_instrumentation_scope._version",
+    "_kind._value_",
+    "_status._status_code",
+    "_resource",
+    "_start_time",
+    "_end_time",
+)
+
+
+def facts_of(span: Any) -> SpanFacts:
+    """Return what is asked of every GenAI span that has ended, besides its attributes."""
+    try:
+        return _fields(span)
+    except AttributeError:  # a span without scope, or of another SDK
+        scope = span.instrumentation_scope
+        name, version = (None, None) if scope is None else (scope.name, scope.version)
+        kind, status = span.kind.value, span.status.status_code
+        return span.context, span.parent, name, version, kind, status, span.resource, span.start_time, span.end_time
 
 
 def read_span(reader: SpanReader, span: Any, values: Mapping[str, Any]) -> Call | Parent | None:
@@ -29,9 +58,8 @@ def read_span(reader: SpanReader, span: Any, values: Mapping[str, Any]) -> Call 
     )
 
 
-def calls_stood_for(span: Any) -> float:
+def calls_stood_for(context: SpanContext) -> float:
     """Return how many calls a span stands for by its sampling threshold; one when it was recorded unsampled."""
-    context = span.context
     threshold = context.trace_state.get("ot") if context.trace_state else None
     if threshold is None or not context.trace_flags.sampled:
         return 1.0

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import SpanContext
 
 from otel_carbon.estimator import Estimator
-from otel_carbon.estimator.card import card_quantities
 from otel_carbon.factors import FactorTables
 from otel_carbon.model import Attribution, Call, Footprint, Mark, NotEstimated, Outcome, Sighting, Status
 from otel_carbon.pipeline.parties import check_parties
@@ -17,11 +17,12 @@ from otel_carbon.pipeline.tally import DEFAULT_ATTRIBUTE_LIMIT
 from otel_carbon.processors.attributes import attribute_values, replace_values, write_attributes
 from otel_carbon.processors.baggage import BaggageParties
 from otel_carbon.processors.duplicates import CountedCalls, EndedCall
-from otel_carbon.processors.ended_span import calls_stood_for, read_span, sighting_of
+from otel_carbon.processors.ended_span import SpanFacts, calls_stood_for, facts_of, read_span, sighting_of
 from otel_carbon.processors.known_calls import KnownCall, KnownCalls
 from otel_carbon.processors.meter import CarbonMeter
 from otel_carbon.semconv.carbon import OTEL_CARBON_STATUS
 from otel_carbon.spans import SpanReader, Tokens, mark_attributes, read_mark, tokens_of
+from otel_carbon.spans.one_call import observer_of
 
 __all__ = ["Enrichment", "SightingWriter"]
 
@@ -77,7 +78,7 @@ class Enrichment:
             )
         self._ledger = _writer(ledger, self._estimator, self._meter)
         self._every_call_seen = every_call_seen
-        self._count: Callable[[Any], float] = _one if every_call_seen else calls_stood_for
+        self._count: Callable[[SpanContext], float] = _one if every_call_seen else calls_stood_for
         self._counted = CountedCalls()
         self._known = KnownCalls(self._reader, self._estimator)
         self.baggage = BaggageParties(self._reader.attribution_rules, baggage_keys)
@@ -92,41 +93,48 @@ class Enrichment:
             return None
         noted = self.baggage.noted
         from_baggage = noted.get(span.context.span_id) if noted else None
-        known = self._known.find(span, values)
+        facts = facts_of(span)
+        known = self._known.find(facts, values)
         if known is not None and (known.series is not None or self._meter is None or not self._meter.counts()):
             tokens = known.reading.tokens(values)
-            if tokens is not None and known.from_unix_nano <= (span.start_time or 0) < known.before_unix_nano:
-                return self._take_known(span, values, known, tokens, from_baggage)
+            if tokens is not None and known.from_unix_nano <= (facts[-2] or 0) < known.before_unix_nano:
+                return self._take_known(span, facts, values, known, tokens, from_baggage)
         found = read_span(self._reader, span, values)
         if isinstance(found, Call):
-            return self._take_call(span, values, found, from_baggage)
+            return self._take_call(span, facts, values, found, from_baggage)
         if found is not None and self._ledger is not None:
-            self._ledger.submit(sighting_of(self._reader, span, None, None, self._count(span)))
+            self._ledger.submit(sighting_of(self._reader, span, None, None, self._count(span.context)))
         return None
 
     def _take_marked(self, span: Any, values: Mapping[str, Any]) -> None:
         found = read_span(self._reader, span, values)
         if found is not None:
             call = found if isinstance(found, Call) else None
-            self._record(span, call, read_mark(values), self._count(span))
+            self._record(span, call, read_mark(values), self._count(span.context))
 
     def _take_call(
-        self, span: Any, values: Mapping[str, Any], call: Call, found: Mapping[str, str] | None
+        self, span: Any, facts: SpanFacts, values: Mapping[str, Any], call: Call, found: Mapping[str, str] | None
     ) -> dict[str, Any]:
         tokens = None if call.usage is None else tokens_of(call.usage)
-        repeats = self._counted.repeats(EndedCall(span, call, tokens, call.response_id))
-        outcome = _DUPLICATE if repeats else self._estimator.estimate(call)
-        return self._mark(span, values, call, outcome, found)
+        ended = EndedCall(facts, observer_of(facts[2], call), call, tokens, call.response_id)
+        outcome = _DUPLICATE if self._counted.repeats(ended) else self._estimator.estimate(call)
+        return self._mark(span, facts, values, call, outcome, found)
 
-    def _mark(
-        self, span: Any, values: Mapping[str, Any], call: Call, outcome: Outcome, found: Mapping[str, str] | None
+    def _mark(  # noqa: PLR0917 - keywords would be paid for by every span
+        self,
+        span: Any,
+        facts: SpanFacts,
+        values: Mapping[str, Any],
+        call: Call,
+        outcome: Outcome,
+        found: Mapping[str, str] | None,
     ) -> dict[str, Any]:
         """Mark, count and record a call with this outcome, and remember its kind. Returns what was written."""
         mark = mark_attributes(outcome)
-        known = self._known.learn(span, values, call, mark) if isinstance(outcome, Footprint) else None
+        known = self._known.learn(facts, values, call, mark) if isinstance(outcome, Footprint) else None
         written = {**mark, **self.baggage.attributes(found, values)} if found else mark
         write_attributes(span, written)
-        count = self._count(span)
+        count = self._count(span.context)
         if self._meter is not None:
             series = self._meter.record(call, outcome, span.context, count, self._parties(span))
             if known is not None:
@@ -135,29 +143,31 @@ class Enrichment:
             self._record(span, call, self._own_mark(outcome, written), count)
         return written
 
-    def _take_known(
+    def _take_known(  # noqa: PLR0917 - keywords would be paid for by every span
         self,
         span: Any,
+        facts: SpanFacts,
         values: Mapping[str, Any],
         known: KnownCall,
         tokens: Tokens,
         found: Mapping[str, str] | None,
     ) -> dict[str, Any]:
         """Do what `_take_call` does, without making values that nobody asks for."""
-        quantities = card_quantities(known.card, tokens)
         response_id = known.reading.response_id(values)
-        if self._counted.repeats(EndedCall(span, known.call, tokens, response_id)):
-            return self._mark(span, values, known.again(span, tokens, response_id), _DUPLICATE, found)
+        if self._counted.repeats(EndedCall(facts, known.observer, known.call, tokens, response_id)):
+            return self._mark(span, facts, values, known.again(facts, tokens, response_id), _DUPLICATE, found)
+        quantities = known.quantities(tokens)
         written = known.marked(values, quantities)
         if found:
             written.update(self.baggage.attributes(found, values))
         if not replace_values(span, written):
             write_attributes(span, {key: written[key] for key in written if key not in values})
-        count = self._count(span)
+        context = facts[0]
+        count = self._count(context)
         if known.series is not None:
-            known.series.add(quantities, tokens, span.context, count, self._parties(span))
+            known.series.add(quantities, tokens, context, count, self._parties(span))
         if self._ledger is not None:
-            self._record(span, known.again(span, tokens, response_id), None, count)
+            self._record(span, known.again(facts, tokens, response_id), None, count)
         return written
 
     def _record(self, span: Any, call: Call | None, mark: Mark | None, count: float) -> None:
@@ -189,7 +199,7 @@ class Enrichment:
             self._ledger.close()
 
 
-def _one(_span: Any) -> float:
+def _one(_context: SpanContext) -> float:
     return 1.0
 
 

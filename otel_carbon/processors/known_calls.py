@@ -16,10 +16,13 @@ from typing import Any
 from opentelemetry.trace import StatusCode
 
 from otel_carbon.estimator import Estimator
-from otel_carbon.estimator.card import Quantities, RateCard
+from otel_carbon.estimator.card import RateCard
+from otel_carbon.estimator.prepared import Quantities, prepared_quantities
 from otel_carbon.model import Call, Usage
+from otel_carbon.processors.ended_span import SpanFacts
 from otel_carbon.processors.meter import Series
-from otel_carbon.spans import QUANTITIES, Counting, SpanReader, Tokens, latency_s, six_digits
+from otel_carbon.spans import QUANTITIES, Counting, SpanReader, Tokens, latency_s, put_six_digits
+from otel_carbon.spans.one_call import observer_of
 
 __all__ = ["KnownCall", "KnownCalls"]
 
@@ -32,7 +35,17 @@ _Deciding = Callable[[Mapping[str, Any]], Hashable]
 class KnownCall:
     """One kind of call: its first call and mark, where its counts stand, and what an estimate of it rests on."""
 
-    __slots__ = ("_mark", "_resource", "before_unix_nano", "call", "card", "from_unix_nano", "reading", "series")
+    __slots__ = (
+        "_mark",
+        "_resource",
+        "before_unix_nano",
+        "call",
+        "from_unix_nano",
+        "observer",
+        "quantities",
+        "reading",
+        "series",
+    )
 
     def __init__(
         self,
@@ -40,34 +53,36 @@ class KnownCall:
         mark: Mapping[str, str | float],
         reading: Counting,
         card: RateCard,
+        facts: SpanFacts,
         *,
         period_unix_nano: tuple[int, int],
-        resource: object,
     ) -> None:
         self.call = call
+        self.observer = observer_of(facts[2], call)
         self.reading = reading
-        self.card = card
+        self.quantities = prepared_quantities(card)
+        """Gives the quantities of a call of this kind by its tokens."""
         self.from_unix_nano, self.before_unix_nano = period_unix_nano
         self.series: Series | None = None
         """What its calls are counted in, once they are."""
         self._mark = mark
-        self._resource = resource  # held, so that its id stays its own
+        self._resource = facts[6]  # held, so that its id stays its own
 
     def marked(self, values: Mapping[str, Any], quantities: Quantities) -> dict[str, Any]:
         """Return the attributes of a span of this kind with the mark of these quantities."""
         marked = {**values, **self._mark}
-        # A mark without water has no place for its quantity.
-        marked.update(zip(QUANTITIES, six_digits(quantities), strict=False))
+        put_six_digits(marked, QUANTITIES, quantities)  # a mark without water has no place for its quantity
         return marked
 
-    def again(self, span: Any, tokens: Tokens, response_id: str | None) -> Call:
+    def again(self, facts: SpanFacts, tokens: Tokens, response_id: str | None) -> Call:
         """Return the call of a span of this kind."""
+        started_unix_nano, ended_unix_nano = facts[-2:]
         return replace(
             self.call,
             usage=Usage(*tokens),
             response_id=response_id,
-            at_unix_nano=span.start_time,
-            latency_s=latency_s(span.start_time, span.end_time or 0),
+            at_unix_nano=started_unix_nano,
+            latency_s=latency_s(started_unix_nano, ended_unix_nano or 0),
         )
 
 
@@ -83,9 +98,9 @@ class KnownCalls:
         self._shapes: dict[Hashable, tuple[_Deciding, dict[Hashable, KnownCall]]] = {}
         self._remembered = 0
 
-    def find(self, span: Any, values: Mapping[str, Any]) -> KnownCall | None:
+    def find(self, facts: SpanFacts, values: Mapping[str, Any]) -> KnownCall | None:
         """Return the kind of call that this span is, if it is known."""
-        shape = self._shapes.get(_shape(span, values))
+        shape = self._shapes.get(_shape(facts, values))
         if shape is None:
             return None
         deciding, kinds = shape
@@ -95,29 +110,26 @@ class KnownCalls:
             return None
 
     def learn(
-        self, span: Any, values: Mapping[str, Any], call: Call, mark: Mapping[str, str | float]
+        self, facts: SpanFacts, values: Mapping[str, Any], call: Call, mark: Mapping[str, str | float]
     ) -> KnownCall | None:
         """Remember the kind of a call that was estimated, where nothing but its tokens changes the estimate."""
         kind = self._estimator.kind_of(call)
         if kind is None:
             return None
         card, period_unix_nano = kind
-        scope = span.instrumentation_scope
-        reading = self._reader.counting(values, "" if scope is None else scope.name, call)
-        deciding, kinds = self._kinds(span, values)
+        reading = self._reader.counting(values, facts[2] or "", call)
+        deciding, kinds = self._kinds(facts, values)
         texts = deciding(values)
         if reading is None or not isinstance(texts, tuple) or any(type(text) is not str for text in texts):
             return None
-        known = kinds[texts] = KnownCall(
-            call, mark, reading, card, period_unix_nano=period_unix_nano, resource=span.resource
-        )
+        known = kinds[texts] = KnownCall(call, mark, reading, card, facts, period_unix_nano=period_unix_nano)
         self._remembered += 1
         return known
 
-    def _kinds(self, span: Any, values: Mapping[str, Any]) -> tuple[_Deciding, dict[Hashable, KnownCall]]:
+    def _kinds(self, facts: SpanFacts, values: Mapping[str, Any]) -> tuple[_Deciding, dict[Hashable, KnownCall]]:
         if self._remembered >= _REMEMBERED:
             self._shapes, self._remembered = {}, 0
-        key = _shape(span, values)
+        key = _shape(facts, values)
         shape = self._shapes.get(key)
         if shape is None:
             shape = self._shapes[key] = (_getter(self._reader.deciding(values)), {})
@@ -125,12 +137,10 @@ class KnownCalls:
         return shape
 
 
-def _shape(span: Any, values: Mapping[str, Any]) -> Hashable:
+def _shape(facts: SpanFacts, values: Mapping[str, Any]) -> Hashable:
     """Return what the reader is told of a span besides values and times."""
-    scope = span.instrumentation_scope
-    name, version = (None, None) if scope is None else (scope.name, scope.version)
-    failed = span.status.status_code is _ERROR
-    return id(span.resource), name, version, span.kind._value_, failed, *values
+    _, _, scope_name, scope_version, kind, status, resource, _, _ = facts
+    return id(resource), scope_name, scope_version, kind, status is _ERROR, *values
 
 
 def _getter(keys: tuple[str, ...]) -> _Deciding:

@@ -103,7 +103,7 @@ class CarbonSpanProcessor(SpanProcessor):
         """Enrich a span before any processor's `on_end`. Called by SDK 1.40 and newer."""
         try:
             values = attribute_values(span._attributes)
-            if not values.keys().isdisjoint(self._markers) and self._active:
+            if not self._markers.isdisjoint(values) and self._active:
                 if len(self._handled) >= _MOST_HANDLED:  # only a processor that raised can leave any behind
                     self._handled.clear()
                 self._handled[span.context.span_id] = self._enrichment.take(span, values)
@@ -117,7 +117,7 @@ class CarbonSpanProcessor(SpanProcessor):
             handled = self._handled
             written = handled.pop(span.context.span_id, _UNSEEN) if handled else _UNSEEN
             if written is _UNSEEN:
-                if not values.keys().isdisjoint(self._markers) and self._active:
+                if not self._markers.isdisjoint(values) and self._active:
                     self._enrichment.take(span, values)
             elif written is not None and OTEL_CARBON_STATUS not in values:
                 write_attributes(span, {key: written[key] for key in written if key not in values})

@@ -2,7 +2,7 @@
 
 from otel_carbon.spans.attribution import AttributionRules
 from otel_carbon.spans.counting import Counting
-from otel_carbon.spans.digits import six_digits
+from otel_carbon.spans.digits import put_six_digits, six_digits
 from otel_carbon.spans.marks import QUANTITIES, mark_attributes
 from otel_carbon.spans.marks_reading import read_mark
 from otel_carbon.spans.reader import Parent, SpanReader, latency_s
@@ -21,6 +21,7 @@ __all__ = [
     "adjusted_count",
     "latency_s",
     "mark_attributes",
+    "put_six_digits",
     "read_mark",
     "six_digits",
     "tokens_of",

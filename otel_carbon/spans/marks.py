@@ -28,7 +28,7 @@ from otel_carbon.semconv.carbon import (
     OTEL_CARBON_STATUS,
     OTEL_CARBON_WATER_LITERS,
 )
-from otel_carbon.spans.digits import six_digits
+from otel_carbon.spans.digits import put_six_digits, six_digits
 from otel_carbon.units import NANOSECONDS_PER_SECOND
 
 __all__ = ["MARK_KEYS", "QUANTITIES", "mark_attributes"]
@@ -92,7 +92,7 @@ def mark_attributes(outcome: Outcome) -> dict[str, str | float]:
         quantities[OTEL_CARBON_CO2E_EMBODIED_GRAMS] = embodied.central
     if (water := outcome.water_liters) is not None:
         quantities[OTEL_CARBON_WATER_LITERS] = water.central
-    mark.update(zip(quantities, six_digits(quantities.values()), strict=True))
+    put_six_digits(mark, quantities, quantities.values())
     _add_origin(mark, outcome)
     return mark
 
@@ -105,7 +105,7 @@ def _add_origin(mark: dict[str, str | float], footprint: Footprint) -> None:
     if grid.zone is not None:
         mark[OTEL_CARBON_GRID_ZONE] = grid.zone
     if grid.intensity_g_per_kwh is not None:
-        mark[OTEL_CARBON_GRID_INTENSITY_G_PER_KWH] = six_digits((grid.intensity_g_per_kwh,))[0]
+        mark[OTEL_CARBON_GRID_INTENSITY_G_PER_KWH] = six_digits(grid.intensity_g_per_kwh)
     if grid.period_start_unix_nano is not None:
         mark[OTEL_CARBON_GRID_SOURCE] = grid.source or ""
         mark[OTEL_CARBON_GRID_PERIOD_START] = _utc_text(grid.period_start_unix_nano)

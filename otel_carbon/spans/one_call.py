@@ -22,6 +22,7 @@ __all__ = [
     "Kinship",
     "agree",
     "beginning_of",
+    "call_counts",
     "call_span",
     "counts_of",
     "kinship",
@@ -109,7 +110,7 @@ def call_span(sighting: Sighting, adjusted_count: float | None = None) -> CallSp
         sighting.ended_unix_nano,
         call.response_id,
         frozenset(model_stem(name) for name in (call.model, call.request_model) if name),
-        _counts(call, count),
+        call_counts(call, call.usage, count),
         call.failed and call.usage is None and call.items is None,
         call.guessed and call.usage is not None,
     )
@@ -127,9 +128,10 @@ def beginning_of(started_unix_nano: int, call: Call) -> int:
     return max((call.at_unix_nano or started_unix_nano) - CLOCK_SLACK_NS, 0)
 
 
-def _counts(call: Call, adjusted_count: float) -> Counts | None:
-    if call.usage is not None:
-        return None if call.guessed else counts_of(call.usage, adjusted_count)
+def call_counts(call: Call, usage: Usage | None, adjusted_count: float = 1.0) -> Counts | None:
+    """Return the counts of a span of such a call with this usage, as far as the provider's are known."""
+    if usage is not None:
+        return None if call.guessed else counts_of(usage, adjusted_count)
     return None if call.items is None else Counts(0, 0, 0, 0, 0)
 
 
