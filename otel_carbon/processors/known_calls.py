@@ -20,7 +20,7 @@ from otel_carbon.estimator.card import RateCard
 from otel_carbon.estimator.prepared import Quantities, prepared_quantities
 from otel_carbon.model import Call, Usage
 from otel_carbon.processors.ended_span import SpanFacts
-from otel_carbon.processors.meter import Series
+from otel_carbon.processors.meter_series import Series
 from otel_carbon.spans import QUANTITIES, Counting, SpanReader, Tokens, latency_s, put_six_digits
 from otel_carbon.spans.one_call import observer_of
 

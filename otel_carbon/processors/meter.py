@@ -2,57 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
-from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Any
 
-from opentelemetry import metrics, trace
-from opentelemetry.context import Context
-from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, NoOpMeterProvider, Observation
+from opentelemetry import metrics
+from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
 from opentelemetry.trace import SpanContext
 
-from otel_carbon._version import __version__
-from otel_carbon.model import Attribution, Call, Footprint, Outcome, Reversal, believed_count
-from otel_carbon.pipeline.sums import AttributeSet, Dimensions, Sums
-from otel_carbon.pipeline.tally import DEFAULT_ATTRIBUTE_LIMIT, OVERFLOW, Tally, quantity_dimensions
-from otel_carbon.semconv.carbon import (
-    METRIC_OTEL_CARBON_CALLS,
-    METRIC_OTEL_CARBON_CALLS_REVERSED,
-    METRIC_OTEL_CARBON_CO2E,
-    METRIC_OTEL_CARBON_CO2E_HIGH,
-    METRIC_OTEL_CARBON_CO2E_LOW,
-    METRIC_OTEL_CARBON_CO2E_REVERSED,
-    METRIC_OTEL_CARBON_ENERGY,
-    METRIC_OTEL_CARBON_ENERGY_HIGH,
-    METRIC_OTEL_CARBON_ENERGY_LOW,
-    METRIC_OTEL_CARBON_ENERGY_REVERSED,
-    METRIC_OTEL_CARBON_ENRICHED_SPANS,
-    METRIC_OTEL_CARBON_OPERATION_CO2E,
-    METRIC_OTEL_CARBON_TOKENS,
-    METRICS,
-)
+from otel_carbon.model import Attribution, Call, Outcome, Reversal
+from otel_carbon.pipeline.tally import DEFAULT_ATTRIBUTE_LIMIT, Tally
+from otel_carbon.processors.meter_instruments import Instruments
+from otel_carbon.processors.meter_series import Series
 
-__all__ = ["CarbonMeter", "Series"]
-
-_OBSERVED = (
-    METRIC_OTEL_CARBON_ENRICHED_SPANS,
-    METRIC_OTEL_CARBON_CO2E_LOW,
-    METRIC_OTEL_CARBON_CO2E_HIGH,
-    METRIC_OTEL_CARBON_ENERGY,
-    METRIC_OTEL_CARBON_ENERGY_LOW,
-    METRIC_OTEL_CARBON_ENERGY_HIGH,
-    METRIC_OTEL_CARBON_TOKENS,
-    METRIC_OTEL_CARBON_CALLS,
-    METRIC_OTEL_CARBON_CALLS_REVERSED,
-    METRIC_OTEL_CARBON_CO2E_REVERSED,
-    METRIC_OTEL_CARBON_ENERGY_REVERSED,
-)
-"""Counters that are read when a reader collects. The first one's callback takes the snapshot for all of them."""
-
-_KEPT_EXAMPLES = 256
+__all__ = ["CarbonMeter"]
 
 
 class CarbonMeter:
@@ -79,7 +40,7 @@ class CarbonMeter:
         self._meter_provider = meter_provider
         self._histogram = histogram
         self._lock = threading.Lock()
-        self._instruments: _Instruments | None = None
+        self._instruments: Instruments | None = None
 
     def record(
         self,
@@ -107,173 +68,12 @@ class CarbonMeter:
         if self._instruments is not None:
             self._tally.add_reversed(taken)
 
-    def _bind(self) -> _Instruments | None:
+    def _bind(self) -> Instruments | None:
         provider = self._meter_provider or metrics.get_meter_provider()
         # The stand-in until a provider is set has no public name; its instruments would forget what they count.
         if isinstance(provider, NoOpMeterProvider) or type(provider).__name__ == "_ProxyMeterProvider":
             return None
         with self._lock:
             if self._instruments is None:
-                self._instruments = _Instruments(provider, self._tally, histogram=self._histogram)
+                self._instruments = Instruments(provider, self._tally, histogram=self._histogram)
             return self._instruments
-
-
-_Example = tuple[Sums, float, SpanContext]
-"""One measurement that may become an exemplar: in what sums, how many grams, and whose."""
-
-
-class Series:
-    """Counts calls that have the same attributes on every metric."""
-
-    __slots__ = ("_dimensions", "_instruments", "_sums")
-
-    def __init__(self, instruments: _Instruments, sums: Sums, dimensions: Dimensions) -> None:
-        self._instruments = instruments
-        self._sums = sums
-        self._dimensions = dimensions
-
-    def add(
-        self,
-        quantities: Sequence[float],
-        tokens: Sequence[int],
-        span_context: SpanContext,
-        adjusted_count: float,
-        attribution: Attribution | None,
-    ) -> None:
-        """Count another estimated call; see `Sums.add_again`."""
-        count = 1.0 if adjusted_count == 1.0 else believed_count(adjusted_count)
-        sums, instruments = self._sums, self._instruments
-        tally = instruments.tally
-        with tally.lock:
-            if attribution is not None:
-                sums = tally.sums((*self._dimensions, *tally.named(attribution)))
-            sums.add_again(quantities, tokens, count)
-        instruments.measured(sums, quantities[3], span_context, adjusted_count)
-
-    def measured(self, co2e_grams: float, span_context: SpanContext, adjusted_count: float) -> None:
-        """Take the first call for exemplars, and for the distribution where there is one."""
-        self._instruments.measured(self._sums, co2e_grams, span_context, adjusted_count)
-
-
-class _Instruments:
-    """The instruments of one meter provider, and the sums behind them."""
-
-    def __init__(self, provider: MeterProvider, tally: Tally, *, histogram: bool) -> None:
-        self._provider = provider
-        self.tally = tally
-        self._collecting = threading.Lock()
-        self._sums: dict[str, dict[AttributeSet, float]] = {}
-        self._counted_grams: dict[AttributeSet, float] = {}
-        self.examples: deque[_Example] = deque(maxlen=_KEPT_EXAMPLES)
-        meter = provider.get_meter("otel_carbon", __version__)
-        co2e = METRICS[METRIC_OTEL_CARBON_CO2E]
-        self._co2e = meter.create_counter(co2e.name, co2e.unit, co2e.brief)
-        self.operation_co2e = _operation_histogram(meter) if histogram else None
-        self._observed = [self._observe(meter, name) for name in _OBSERVED]
-        _reset_after_fork(self)
-
-    def record(
-        self,
-        call: Call,
-        outcome: Outcome,
-        span_context: SpanContext,
-        adjusted_count: float,
-        attribution: Attribution | None,
-    ) -> Series | None:
-        sums = self.tally.add(call, outcome, adjusted_count, attribution)
-        if sums is None or not isinstance(outcome, Footprint) or outcome.co2e_grams is None:
-            return None
-        series = Series(self, sums, quantity_dimensions(call, outcome))
-        series.measured(outcome.co2e_grams.central, span_context, adjusted_count)
-        return series
-
-    def measured(self, sums: Sums, co2e_grams: float, span_context: SpanContext, adjusted_count: float) -> None:
-        if span_context.trace_flags.sampled:
-            self.examples.append((sums, co2e_grams * adjusted_count, span_context))
-        if self.operation_co2e is not None:
-            self.operation_co2e.record(co2e_grams, _exported(sums.attributes), _context_of(span_context))
-
-    def reset(self) -> None:
-        """Begin at zero in a child process: what was counted before the fork is the parent's to export."""
-        self.tally.reset_after_fork()
-        self._collecting = threading.Lock()
-        self._sums = {}
-        self._counted_grams = {}
-        self.examples = deque(maxlen=_KEPT_EXAMPLES)
-        _forget_totals(self._provider, [self._co2e, self.operation_co2e, *self._observed])
-
-    def _observe(self, meter: Meter, name: str) -> Any:
-        def callback(_options: CallbackOptions) -> Iterable[Observation]:
-            if name == _OBSERVED[0]:
-                self._refresh()
-            return [Observation(value, _exported(attributes)) for attributes, value in self._sums.get(name, {}).items()]
-
-        metric = METRICS[name]
-        return meter.create_observable_counter(metric.name, [callback], metric.unit, metric.brief)
-
-    def _refresh(self) -> None:
-        with self._collecting:
-            # Examples before sums: then every example is part of the sums that it is taken out of.
-            examples = _latest(self.examples)
-            self._sums = self.tally.snapshot()
-            for attributes, total_grams in self._sums[METRIC_OTEL_CARBON_CO2E].items():
-                added_grams = total_grams - self._counted_grams.get(attributes, 0.0)
-                if added_grams > 0.0 or attributes not in self._counted_grams:
-                    self._counted_grams[attributes] = total_grams
-                    self._add_co2e(attributes, added_grams, examples.get(attributes))
-
-    def _add_co2e(self, attributes: AttributeSet, co2e_grams: float, example: _Example | None) -> None:
-        exported = _exported(attributes)
-        if example is not None:
-            _, example_grams, span_context = example
-            of_example_grams = min(co2e_grams, example_grams)
-            self._co2e.add(of_example_grams, exported, _context_of(span_context))
-            co2e_grams -= of_example_grams
-        if co2e_grams > 0.0 or example is None:
-            self._co2e.add(co2e_grams, exported, _context_of(trace.INVALID_SPAN_CONTEXT))
-
-
-def _operation_histogram(meter: Meter) -> metrics.Histogram:
-    metric = METRICS[METRIC_OTEL_CARBON_OPERATION_CO2E]
-    return meter.create_histogram(
-        metric.name, metric.unit, metric.brief, explicit_bucket_boundaries_advisory=metric.bucket_boundaries
-    )
-
-
-def _latest(examples: deque[_Example]) -> dict[AttributeSet, _Example]:
-    taken = [examples.popleft() for _ in range(len(examples))]
-    return {sums.attributes: (sums, co2e_grams, span_context) for sums, co2e_grams, span_context in taken}
-
-
-def _exported(attributes: AttributeSet) -> dict[str, str | bool]:
-    return {"otel.metric.overflow": True} if attributes == OVERFLOW else dict(attributes)
-
-
-def _context_of(span_context: SpanContext) -> Context:
-    # When a span ends, the current context is already its parent's. An empty context would be taken for none.
-    return trace.set_span_in_context(trace.NonRecordingSpan(span_context), Context())
-
-
-def _reset_after_fork(instruments: _Instruments) -> None:
-    reference = weakref.ref(instruments)
-
-    def reset() -> None:
-        living = reference()
-        if living is not None:
-            living.reset()
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=reset)
-
-
-def _forget_totals(provider: MeterProvider, instruments: list[Any]) -> None:
-    """Drop what the SDK aggregated for these instruments, where this SDK keeps it in the known place.
-
-    The SDK itself carries a counter's total into a forked child, which then reports its parent's share again. Its
-    storage makes an instrument's state anew when it is missing.
-    """
-    consumer = getattr(provider, "_measurement_consumer", None)
-    for storage in dict(getattr(consumer, "_reader_storages", {})).values():
-        states = getattr(storage, "_instrument_view_instrument_matches", {})
-        for instrument in instruments:
-            states.pop(instrument, None)
