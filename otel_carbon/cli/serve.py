@@ -46,12 +46,15 @@ def run(args: argparse.Namespace) -> int:
 
     from otel_carbon.gateway.logs import set_up_logging
 
-    config = gateway_config(args.config, {"grpc": args.grpc, "http": args.http, "web": args.web})
+    def read() -> GatewayConfig:
+        return gateway_config(args.config, {"grpc": args.grpc, "http": args.http, "web": args.web})
+
+    config = read()
     set_up_logging(config.service.telemetry.logs)
     source = _source(args.config)
     for warning in config.warnings:
         logging.getLogger(__name__).warning("%s: %s", source, warning)
-    asyncio.run(_serve(config, data_dir(args.data_dir, config), source))
+    asyncio.run(_serve(config, data_dir(args.data_dir, config), source, read))
     return 0
 
 
@@ -88,23 +91,32 @@ def _source(path: Path | None) -> str:
     return str(path) if path else "default config"
 
 
-async def _serve(config: GatewayConfig, folder: Path, source: str) -> None:
+async def _serve(config: GatewayConfig, folder: Path, source: str, read: Callable[[], GatewayConfig]) -> None:
     import signal
 
+    from otel_carbon.gateway.logs import set_up_logging
+    from otel_carbon.gateway.reload import Reloader
     from otel_carbon.gateway.service import Gateway
 
-    stop = asyncio.Event()
+    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, signals.put_nowait, number)
     gateway = Gateway(config, folder, source=source)
     web = _web(gateway, config, folder)
     await gateway.start()
     _collect_garbage_rarely()
     try:
+        reloader = Reloader(
+            gateway,
+            read,
+            follow=lambda config: set_up_logging(config.service.telemetry.logs),
+            reload_files=lambda: None if web is None else web.reload_files(),
+        )
         web_url = await _start_web(web)
         _say_ready(gateway, web_url)
-        await stop.wait()
+        while await signals.get() == signal.SIGHUP:
+            await reloader.reload()
     finally:
         await gateway.stop()
         if web is not None:
@@ -130,29 +142,26 @@ def _web(gateway: Gateway, config: GatewayConfig, folder: Path) -> WebServer | N
     endpoint = config.service.web.endpoint
     if endpoint is None:
         return None
-    report = _report_source(config, folder)
+    report = _report_source(gateway, folder)
     sources = WebSources(gateway.unready_reason, gateway.metrics_text, gateway.describe, report)
     return WebServer(endpoint, sources, Guard(config.service.web, "service::web"))
 
 
-def _report_source(config: GatewayConfig, folder: Path) -> Callable[[Mapping[str, str]], Mapping[str, Any]]:
-    """Return what answers report queries: the first ledger of the config."""
-    from functools import partial
-
+def _report_source(gateway: Gateway, folder: Path) -> Callable[[Mapping[str, str]], Mapping[str, Any]]:
+    """Return what answers report queries: the first ledger of the config that is in force."""
     from otel_carbon.errors import StorageError
     from otel_carbon.ledger import ledger_path
     from otel_carbon.pipeline.component import Kind
     from otel_carbon.web import report_of_query
 
-    exporters = config.components[Kind.EXPORTER].values()
-    urls = [one.config.url for one in exporters if one.factory.type == "ledger"]
-    if urls:
-        return partial(report_of_query, ledger_path(urls[0], folder))
+    def report(query: Mapping[str, str]) -> Mapping[str, Any]:
+        exporters = gateway.config.components[Kind.EXPORTER].values()
+        urls = [one.config.url for one in exporters if one.factory.type == "ledger"]
+        if not urls:
+            raise StorageError("this gateway keeps no ledger; add a `ledger` exporter to a traces pipeline")
+        return report_of_query(ledger_path(urls[0], folder), query)
 
-    def no_ledger(_query: Mapping[str, str]) -> Mapping[str, Any]:
-        raise StorageError("this gateway keeps no ledger; add a `ledger` exporter to a traces pipeline")
-
-    return no_ledger
+    return report
 
 
 async def _start_web(web: WebServer | None) -> str | None:

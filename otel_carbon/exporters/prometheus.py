@@ -58,6 +58,8 @@ class Config:
 class PrometheusExporter:
     """Serves `/metrics` with the newest value of every series that passed."""
 
+    stays_on_reload = True  # its series are in memory only, and its port may be read from at any time
+
     def __init__(self, config: Config, settings: Settings) -> None:
         self._endpoint = parse_endpoint(config.endpoint, "endpoint")
         self._guard = Guard(config, "")
@@ -87,6 +89,10 @@ class PrometheusExporter:
         self._runner = runner
         self.url = f"{self._guard.scheme}://{Endpoint(self._endpoint.host, runner.addresses[0][1])}/metrics"
         _LOG.info("%s: metrics are on %s", self._id, self.url)
+
+    def reload_files(self) -> None:
+        """Read certificates and tokens again; files that cannot be used leave the earlier ones in force."""
+        self._guard.reload()
 
     async def shutdown(self) -> None:
         """Stop serving."""

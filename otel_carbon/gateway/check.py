@@ -7,7 +7,7 @@ from pathlib import Path
 
 from otel_carbon.errors import UnavailableError
 from otel_carbon.gateway.config import GatewayConfig
-from otel_carbon.gateway.graph import build_graph
+from otel_carbon.gateway.graph_builder import build_graph
 from otel_carbon.gateway.telemetry import SelfMetrics
 from otel_carbon.pipeline.pdata import Payload
 from otel_carbon.pipeline.tally import Tally

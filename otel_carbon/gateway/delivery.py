@@ -45,7 +45,8 @@ class Delivery:
         self._telemetry = telemetry
         self._retry: RetryConfig = getattr(exporter, "retry", RetryConfig())
         self._more = asyncio.Event()
-        self._draining = asyncio.Event()
+        self._ending = asyncio.Event()
+        self._drains = False
         self._logged_s = float("-inf")
 
     def wake(self) -> None:
@@ -54,7 +55,12 @@ class Delivery:
 
     def drain(self) -> None:
         """Let `run` end when everything is delivered, or when the destination fails once more."""
-        self._draining.set()
+        self._drains = True
+        self.halt()
+
+    def halt(self) -> None:
+        """Let `run` end after the delivery that is on its way; the rest is for whoever reads on from the cursor."""
+        self._ending.set()
         self._more.set()
 
     async def run(self) -> None:
@@ -66,9 +72,9 @@ class Delivery:
                 if not await self._deliver(entries):
                     return
                 self._journal.advance(self.route.cursor, entries[-1].position)
-            elif self._draining.is_set():
+            if self._ending.is_set() and not (entries and self._drains):
                 return
-            else:
+            if not entries:
                 await self._more.wait()
 
     async def _read(self) -> list[JournalEntry]:
@@ -83,7 +89,7 @@ class Delivery:
             return []
 
     async def _deliver(self, entries: Sequence[JournalEntry]) -> bool:
-        """Return whether the cursor may pass the entries; False only while draining."""
+        """Return whether the cursor may pass the entries; False only when it is to end."""
         began_s = time.monotonic()
         backoff, unforeseen = Backoff(self._retry, random.random), Backoff(_UNFORESEEN, random.random)
         while True:
@@ -96,7 +102,7 @@ class Delivery:
             if wait_s is None:
                 await self._give_up(entries, error)
                 return True
-            if self._draining.is_set():
+            if self._ending.is_set():
                 return False
             await self._pause(wait_s)
 
@@ -127,7 +133,7 @@ class Delivery:
 
     async def _pause(self, wait_s: float) -> None:
         try:
-            await asyncio.wait_for(self._draining.wait(), wait_s)
+            await asyncio.wait_for(self._ending.wait(), wait_s)
         except TimeoutError:
             return
 

@@ -33,7 +33,7 @@ _RETRY_AFTER_S = 5.0
 class Journal:
     """An open journal. Every method may be called from any thread.
 
-    Call `register` once before the first `append`: a payload that no cursor reads is not written.
+    Call `register` before the first `append`: a payload that no cursor reads is not written.
 
     Raises:
         StorageError: the file is damaged, foreign, newer, or cannot be opened; the message names the fix.
@@ -44,6 +44,7 @@ class Journal:
         self._settings = settings
         self._lock = threading.Lock()
         self._reading = threading.Lock()
+        self._committing = threading.RLock()
         self._store = Store(path, fsync=settings.fsync)
         self._store.shrink()
         self._reader = Store(path)
@@ -83,7 +84,20 @@ class Journal:
 
         A new cursor starts at the end: what others hold arrived before it. One that keeps its own position resumes
         there; where that is ahead of this file (an older copy was put back), numbering goes on from it.
+
+        It may be called again, while nobody appends or reads: readers that are still named go on from where they are.
+
+        Raises:
+            StorageError: the file cannot be read or written.
         """
+        with self._committing:
+            if not self._commit([]):
+                raise StorageError(
+                    f"journal {self._path} cannot be written: {self._failure}; check that the disk has room"
+                )
+            return self._register(specs)
+
+    def _register(self, specs: Collection[CursorSpec]) -> list[Dropped]:
         stored = self._store.cursors()
         head = max([self._head, *(spec.resume or 0 for spec in specs)])
         positions = {spec.name: start_position(spec, stored, self._head) for spec in specs}
@@ -189,6 +203,10 @@ class Journal:
         return None
 
     def _commit(self, batch: list[Append]) -> bool:
+        with self._committing:
+            return self._commit_alone(batch)
+
+    def _commit_alone(self, batch: list[Append]) -> bool:
         with self._lock:
             moved, floors, first = self._cursors.take_moved(), self._cursors.floors(), self._head + 1
         now = time.time_ns()

@@ -108,6 +108,9 @@ class Exporter(Component, Protocol):
     never are. An exporter that stores its own position together with the data (the ledger) also has
     `async def position(self) -> int | None`: asked once after `start`, it is where the cursor resumes, whatever the
     journal remembers; None leaves that to the journal.
+
+    When the config is read again, exporters are built anew and go on from their cursors. One that would lose something
+    by that, as the series that it holds, has `stays_on_reload = True` and stays while its config is the same.
     """
 
     async def export(self, entries: Sequence[JournalEntry]) -> None:

@@ -85,14 +85,8 @@ class GrpcServer:
         tokens = self._guard.tokens
         checks = [] if tokens is None else [TokenCheck(tokens, self._refuse)]
         server = grpc.aio.server(interceptors=checks, options=_options(self._config))
-        server.add_generic_rpc_handlers(
-            tuple(
-                grpc.method_handlers_generic_handler(
-                    _SERVICES[signal], {"Export": grpc.unary_unary_rpc_method_handler(self._export(signal))}
-                )
-                for signal in sorted(self._intake.signals)
-            )
-        )
+        handlers = {signal: grpc.unary_unary_rpc_method_handler(self._export(signal)) for signal in Signal}
+        server.add_generic_rpc_handlers((_Services(handlers, self._intake),))
         try:
             port = self._listen(server, str(endpoint))
         except RuntimeError as error:
@@ -100,6 +94,10 @@ class GrpcServer:
         await server.start()
         self._server = server
         return str(Endpoint(endpoint.host, port))
+
+    def reload_files(self) -> None:
+        """Read certificates and tokens again."""
+        self._guard.reload()
 
     async def shutdown(self) -> None:
         """Refuse new requests and finish those that were begun."""
@@ -130,6 +128,19 @@ class GrpcServer:
                 return await self._refuse(error, context)
 
         return export
+
+
+class _Services(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # not generic when it runs
+    """The Export services of the signals that a pipeline takes now."""
+
+    def __init__(self, handlers: Mapping[Signal, Any], intake: Intake) -> None:
+        self._handlers = {f"/{_SERVICES[signal]}/Export": (signal, handler) for signal, handler in handlers.items()}
+        self._intake = intake
+
+    def service(self, handler_call_details: Any) -> Any:
+        """Return the handler of a call; None is answered UNIMPLEMENTED."""
+        signal, handler = self._handlers.get(handler_call_details.method, (None, None))
+        return handler if signal is not None and self._intake.takes(signal) else None
 
 
 def _options(config: GrpcConfig) -> list[tuple[str, int]]:

@@ -34,8 +34,6 @@ def server_credentials(certificates: Certificates) -> grpc.ServerCredentials:
     """Return the credentials to listen with: each handshake gets the certificates that are current then."""
     shown = certificates.current()
     asks = shown.client_ca is not None
-    if not certificates.reloads:
-        return grpc.ssl_server_credentials([(shown.private_key, shown.chain)], shown.client_ca, asks)
 
     def newer() -> Any:  # None for "as before", which the stubs do not know
         nonlocal shown

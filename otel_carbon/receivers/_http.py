@@ -99,6 +99,10 @@ class HttpServer:
         self._runner = runner
         return f"{self._guard.scheme}://{Endpoint(endpoint.host, runner.addresses[0][1])}"
 
+    def reload_files(self) -> None:
+        """Read certificates and tokens again."""
+        self._guard.reload()
+
     async def shutdown(self) -> None:
         """Refuse new requests and finish those that were begun."""
         runner, self._runner = self._runner, None
@@ -112,7 +116,7 @@ class HttpServer:
             Signal.METRICS: self._config.metrics_url_path,
             Signal.LOGS: self._config.logs_url_path,
         }
-        for signal in sorted(self._intake.signals):
+        for signal in Signal:
             app.router.add_post(paths[signal], self._export(signal), expect_handler=_no_answer_yet)
         return app
 
@@ -124,6 +128,8 @@ class HttpServer:
 
     def _export(self, signal: Signal) -> _Handler:
         async def export(request: web.Request) -> web.StreamResponse:
+            if not self._intake.takes(signal):
+                raise web.HTTPNotFound
             _check_headers(request)
             self._intake.check_room()  # before the body is read
             body = await self._content(request)

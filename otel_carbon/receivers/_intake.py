@@ -36,7 +36,10 @@ class Intake:
         self._has_room: Callable[[], bool] = settings.shared.get("has_room", _always)
         self._refusal: Callable[[], str | None] = settings.shared.get("refusal", _never)
         self._labels = {"receiver": settings.id, "transport": transport}
-        self.signals = frozenset(settings.consumers)
+
+    def takes(self, signal: Signal) -> bool:
+        """Return whether a pipeline takes the signal: a reload may change that."""
+        return signal in self._consumers
 
     def check_room(self) -> None:
         """Raise UnavailableError when the pipeline cannot take anything now."""

@@ -65,6 +65,11 @@ class OtlpReceiver:
             await self.shutdown()
             raise
 
+    def reload_files(self) -> None:
+        """Read certificates and tokens again; files that cannot be used leave the earlier ones in force."""
+        for server in self._servers.values():
+            server.reload_files()
+
     async def shutdown(self) -> None:
         """Refuse new requests and finish those that were begun."""
         for server in self._servers.values():

@@ -67,17 +67,18 @@ class Certificates:
         self._interval_s = float("inf") if interval is None else duration_s(interval, f"{key}::reload_interval")
         self._due_s = float("inf")
 
-    @property
-    def reloads(self) -> bool:
-        """Return whether the files are ever read again."""
-        return self._config.reload_interval is not None
-
     def load(self) -> LoadedCertificates:
         """Read the files. Raises ConfigError when they cannot be used; the message names the key."""
         with self._lock:
             self._loaded = _load(self._config, self._key)
             self._due_s = self._clock() + self._interval_s
             return self._loaded
+
+    def reload(self) -> None:
+        """Read the files again now, whatever the interval is."""
+        with self._lock:
+            self._due_s = float("-inf")
+        self.current()
 
     def current(self) -> LoadedCertificates:
         """Return what is to be shown to the next client. Files that cannot be used leave the earlier ones in place."""
@@ -93,9 +94,8 @@ class Certificates:
 
     def listening_context(self) -> ssl.SSLContext:
         """Return the context to listen with: each handshake gets the certificates that are current then."""
-        context = _context(self._config) if self.reloads else self.current().context
-        if self.reloads:
-            context.sni_callback = self._choose
+        context = _context(self._config)
+        context.sni_callback = self._choose
         return context
 
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:

@@ -75,6 +75,13 @@ class Guard:
             self.tokens.load()
         self._warn_of_what_is_open()
 
+    def reload(self) -> None:
+        """Read the files again. Those that cannot be used are logged, and leave the earlier ones in force."""
+        if self.certificates is not None:
+            self.certificates.reload()
+        if self.tokens is not None:
+            self.tokens.reload()
+
     def _warn_of_what_is_open(self) -> None:
         key = self._key or "endpoint"
         endpoint = parse_endpoint(self._config.endpoint or "", key)

@@ -78,6 +78,11 @@ class Tokens:
             self._known = self._read()
             self._due_s = self._clock() + _LOOK_EVERY_S
 
+    def reload(self) -> None:
+        """Look at the file now."""
+        self._due_s = float("-inf")
+        self._look_again()
+
     def tenant(self, authorization: Sequence[str]) -> str | None:
         """Return the tenant of the token in these `Authorization` headers, None where it stands for none.
 

@@ -76,6 +76,11 @@ class WebServer:
         scheme = "http" if self._guard is None else self._guard.scheme
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
+    def reload_files(self) -> None:
+        """Read certificates and tokens again; files that cannot be used leave the earlier ones in force."""
+        if self._guard is not None:
+            self._guard.reload()
+
     async def shutdown(self) -> None:
         """Stop listening. Safe to call twice."""
         runner, self._runner = self._runner, None

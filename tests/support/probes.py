@@ -52,13 +52,15 @@ class Inlet:
         self.consumers: Mapping[Signal, Consumer] = settings.consumers
         self.endpoints: dict[str, str] = {}
         self.has_room = settings.shared["has_room"]
+        self.running = False
 
     async def start(self) -> None:
         if self.config.endpoint == "taken":
             raise ConfigError("endpoint: cannot listen on taken")
+        self.running = True
 
     async def shutdown(self) -> None:
-        return
+        self.running = False
 
     async def take(self, *payloads: Payload) -> None:
         for one in payloads:
@@ -78,6 +80,7 @@ class Outlet:
 
     def __init__(self, config: OutletConfig, settings: Settings) -> None:
         self.retry = config.retry_on_failure
+        self.required = getattr(config, "required", "")
         self.shared = settings.shared
         self.got: list[bytes] = []
         self.attempts = 0
@@ -87,6 +90,8 @@ class Outlet:
         self.started = self.stopped = False
 
     async def start(self) -> None:
+        if self.required == "broken":
+            raise ConfigError("required: is broken")
         self.started = True
 
     async def shutdown(self) -> None:
