@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -42,17 +42,21 @@ def sightings(body: bytes, reader: SpanReader) -> list[Sighting]:
 
 
 def rejections(body: bytes, reader: SpanReader | None = None) -> tuple[int, str]:
-    """Return how many spans of a traces request cannot be accounted for, and a sentence that names the first.
+    """Return how many spans of a traces request cannot be accounted for, and what their sender should know.
 
     These are the GenAI-related spans whose trace id is not 16 bytes or whose span id is not 8 bytes, or is all zero:
     the ledger counts every span once, and knows it by its ids. They are neither marked nor recorded. Other spans pass
-    whatever their ids. Zero comes with an empty sentence. `reader` is the bundled one by default.
+    whatever their ids. The text names the first of them, and the first one without a start, which is accounted for but
+    has to be dated otherwise; it is empty where there is neither. `reader` is the bundled one by default.
 
     Raises:
         InvalidDataError: the body is not a traces request.
     """
-    rejected = list(genai_spans(reader or _bundled_reader()).unaccountable(body))
-    return len(rejected), _rejection(rejected[0], len(rejected)) if rejected else ""
+    found = list(genai_spans(reader or _bundled_reader()).incomplete(body))
+    rejected = [view for view, has_ids in found if not has_ids]
+    undated = [view for view, has_ids in found if has_ids]
+    said = (_rejection(rejected) if rejected else "", _without_start(undated) if undated else "")
+    return len(rejected), "; ".join(filter(None, said))
 
 
 @cache
@@ -60,14 +64,24 @@ def _bundled_reader() -> SpanReader:
     return SpanReader.bundled()
 
 
-def _rejection(first: SpanView, count: int) -> str:
-    name = first.name.decode("utf-8", "replace")[:_LONGEST_NAME]
-    trace_id, span_id = first.trace_id[:32].hex(), first.span_id[:16].hex()
-    more = f" ({count - 1} more like it)" if count > 1 else ""
+def _rejection(spans: Sequence[SpanView]) -> str:
     return (
-        f"span '{name}' with trace id '{trace_id}' and span id '{span_id}' cannot be accounted for{more}: "
+        f"{_named(spans[0])} cannot be accounted for{_more(spans)}: "
         "a trace id has 16 bytes and a span id 8, not all of them zero"
     )
+
+
+def _without_start(spans: Sequence[SpanView]) -> str:
+    return f"{_named(spans[0])} has no start{_more(spans)}: it is dated by its end, or else by its arrival"
+
+
+def _named(span: SpanView) -> str:
+    name = span.name.decode("utf-8", "replace")[:_LONGEST_NAME]
+    return f"span '{name}' with trace id '{span.trace_id[:32].hex()}' and span id '{span.span_id[:16].hex()}'"
+
+
+def _more(spans: Sequence[SpanView]) -> str:
+    return f" ({len(spans) - 1} more like it)" if len(spans) > 1 else ""
 
 
 def _count_spans(request: Any) -> int:

@@ -40,8 +40,10 @@ class _Field:
     """The default value, which is not written; None where it is told from absence."""
 
 
-def encode_message(name: str, value: Any, depth: int = 1) -> bytes:
+def encode_message(name: str, value: Any, unread: dict[str, str], depth: int = 1) -> bytes:
     """Return the JSON value of the OTLP message with this full name in protobuf encoding.
+
+    Names that are ignored because they are spelled as in the `.proto` file are added to `unread`, with the right name.
 
     Raises:
         Mismatch: the value does not fit the message.
@@ -55,12 +57,14 @@ def encode_message(name: str, value: Any, depth: int = 1) -> bytes:
     for key, member in value.items():
         field = fields.get(key)
         if field is None or member is None:
+            if field is None and key in _misspelled(name):
+                unread[key] = _misspelled(name)[key]
             continue
         try:
             if field.repeated:
-                _write_list(field, member, depth, parts)
+                _write_list(field, member, unread, depth, parts)
             else:
-                encoded = _encode_member(field, member, depth)
+                encoded = _encode_member(field, member, unread, depth)
                 if encoded != field.absent:
                     parts += (field.tag, encoded)
         except Mismatch as mismatch:
@@ -69,20 +73,20 @@ def encode_message(name: str, value: Any, depth: int = 1) -> bytes:
     return b"".join(parts)
 
 
-def _encode_member(field: _Field, member: Any, depth: int) -> bytes:
+def _encode_member(field: _Field, member: Any, unread: dict[str, str], depth: int) -> bytes:
     if field.encode is not None:
         return field.encode(member)
-    content = encode_message(field.message, member, depth + 1)
+    content = encode_message(field.message, member, unread, depth + 1)
     return varint(len(content)) + content
 
 
-def _write_list(field: _Field, members: Any, depth: int, parts: list[bytes]) -> None:
+def _write_list(field: _Field, members: Any, unread: dict[str, str], depth: int, parts: list[bytes]) -> None:
     if type(members) is not list:
         raise Mismatch("is not an array")
     encoded: list[bytes] = []
     try:
         for member in members:
-            encoded.append(_encode_member(field, member, depth))  # noqa: PERF401 - its length is the index in an error
+            encoded.append(_encode_member(field, member, unread, depth))  # noqa: PERF401 - its length is the index in an error
     except Mismatch as mismatch:
         mismatch.inside(f"[{len(encoded)}]")
         raise
@@ -102,6 +106,12 @@ def _fields(name: str) -> Mapping[str, _Field]:
     message.CopyToProto(declared)
     repeated = {field.name for field in declared.field if field.label == FieldDescriptorProto.LABEL_REPEATED}
     return {field.json_name: _field(field, field.name in repeated) for field in message.fields}
+
+
+@cache
+def _misspelled(name: str) -> Mapping[str, str]:
+    fields = descriptor(name).fields
+    return {field.name: field.json_name for field in fields if field.name != field.json_name}
 
 
 def _field(field: FieldDescriptor, repeated: bool) -> _Field:

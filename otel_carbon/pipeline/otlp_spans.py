@@ -26,6 +26,7 @@ _LONGEST_REMEMBERED = 16_384  # bytes of an encoded resource
 _MOST_REMEMBERED = 256
 _NO_TRACE_ID = bytes(16)
 _NO_SPAN_ID = bytes(8)
+_NO_START = bytes(8)
 
 
 GenAISpan = tuple[int, Sighting, bool]
@@ -69,8 +70,10 @@ class GenAISpans:
                     self._read_scope(body, spans, joined(body, scope.scope), attributes, found)
         return layout, found
 
-    def unaccountable(self, body: bytes) -> Iterator[SpanView]:
-        """Yield the GenAI-related spans whose ids are missing, all zero or of the wrong length.
+    def incomplete(self, body: bytes) -> Iterator[tuple[SpanView, bool]]:
+        """Yield the GenAI-related spans that lack valid ids or a start, and whether the ids are valid.
+
+        Ids that are missing, all zero or of the wrong length are not valid.
 
         Raises:
             InvalidDataError: the bytes are not a traces request.
@@ -79,10 +82,13 @@ class GenAISpans:
         for resource in resource_spans(body) if words else ():
             for scope in resource.scope_spans:
                 for _, start, end in containing(body, scope.spans, words):
-                    if not _begins_with_ids(body, start):
+                    if not _begins_complete(body, start):
                         view = self._view(body, start, end)
-                        if not _has_ids(view) and self._reader.looks_genai(self._attributes.read(view.attributes)):
-                            yield view
+                        has_ids = _has_ids(view)
+                        if has_ids and view.start_time_unix_nano:
+                            continue
+                        if self._reader.looks_genai(self._attributes.read(view.attributes)):
+                            yield view, has_ids
 
     def _read_scope(
         self,
@@ -180,11 +186,20 @@ def _has_ids(view: SpanView) -> bool:
     return len(trace_id) == 16 and len(span_id) == 8 and trace_id != _NO_TRACE_ID and span_id != _NO_SPAN_ID
 
 
-def _begins_with_ids(body: bytes, start: int) -> bool:
-    """Tell whether a span begins with two valid ids, as all SDKs write it."""
-    return (
-        body[start : start + 2] == b"\x0a\x10"
-        and body[start + 18 : start + 20] == b"\x12\x08"
-        and body[start + 2 : start + 18] != _NO_TRACE_ID
-        and body[start + 20 : start + 28] != _NO_SPAN_ID
-    )
+def _begins_complete(body: bytes, start: int) -> bool:
+    """Tell whether a span begins with two valid ids and has a start where all SDKs write it."""
+    if (
+        body[start : start + 2] != b"\x0a\x10"
+        or body[start + 18 : start + 20] != b"\x12\x08"
+        or body[start + 2 : start + 18] == _NO_TRACE_ID
+        or body[start + 20 : start + 28] == _NO_SPAN_ID
+    ):
+        return False
+    at = start + 28
+    if body[at : at + 2] == b"\x22\x08":  # parent_span_id
+        at += 10
+    if body[at : at + 1] == b"\x2a" and body[at + 1 : at + 2] < b"\x80":  # name
+        at += 2 + int.from_bytes(body[at + 1 : at + 2], "big")
+    if body[at : at + 1] == b"\x30":  # kind
+        at += 2
+    return body[at : at + 1] == b"\x39" and body[at + 1 : at + 9] != _NO_START
