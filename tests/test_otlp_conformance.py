@@ -21,6 +21,7 @@ import grpc
 import grpc.aio
 import pytest
 import zstandard
+from google.protobuf.json_format import Parse
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
@@ -129,8 +130,21 @@ def traces(**span: Any) -> ExportTraceServiceRequest:
 
 
 def json_traces(**span: Any) -> bytes:
-    given = {"traceId": TRACE_ID.hex(), "spanId": SPAN_ID.hex(), "name": "GET /", **span}
+    given: dict[str, Any] = {"traceId": TRACE_ID.hex(), "spanId": SPAN_ID.hex(), "name": "GET /", **span}
     return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [given]}]}]}).encode()
+
+
+def json_of(signal: Signal) -> bytes:
+    """Return what `request_of` gives, in OTLP/JSON."""
+    match signal:
+        case Signal.TRACES:
+            return json_traces()
+        case Signal.METRICS:
+            metric = {"name": "m", "gauge": {"dataPoints": [{"asInt": "1"}]}}
+            return json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}).encode()
+        case Signal.LOGS:
+            record = {"severityText": "INFO"}
+            return json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}).encode()
 
 
 def only_span(payload: Payload) -> Any:
@@ -155,13 +169,14 @@ async def test_grpc_takes_an_empty_request(gateway: Gateway, signal: Signal) -> 
     assert await gateway.call(b"", signal) == b""
 
 
+@EVERY_SIGNAL
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
-async def test_grpc_takes_plain_and_gzip(gateway: Gateway, compression: grpc.Compression) -> None:
-    body = traces(name="x" * 10_000).SerializeToString()
+async def test_grpc_takes_plain_and_gzip(gateway: Gateway, signal: Signal, compression: grpc.Compression) -> None:
+    body = request_of(signal) * 1000  # repeated fields: as many messages in one request
 
-    await gateway.call(body, compression=compression)
+    await gateway.call(body, signal, compression)
 
-    assert [payload.body for payload in gateway.taken] == [body]
+    assert gateway.taken == [Payload(signal, body, 1000)]
 
 
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
@@ -208,6 +223,55 @@ async def test_grpc_serves_concurrent_calls_on_one_connection(gateway: Gateway) 
     assert len(gateway.taken) == 64
 
 
+# ---- both transports ------------------------------------------------------------------------------------------------
+
+
+@EVERY_SIGNAL
+@pytest.mark.parametrize("empty", [b"\x0a\x00", b"\x0a\x02\x12\x00"], ids=["no scope", "no item"])
+async def test_envelopes_without_content_are_taken(gateway: Gateway, signal: Signal, empty: bytes) -> None:
+    name = {Signal.TRACES: "Spans", Signal.METRICS: "Metrics", Signal.LOGS: "Logs"}[signal]
+    text = json.dumps({f"resource{name}": [{f"scope{name}": [{}]}]}).encode()
+
+    assert await gateway.call(empty, signal) == b""
+    assert (await gateway.post(empty, path=f"/v1/{signal}"))[::2] == (200, b"")
+    assert (await gateway.post(text, JSON, f"/v1/{signal}"))[::2] == (200, b"{}")
+
+
+@EVERY_SIGNAL
+async def test_errors_are_a_status_in_the_encoding_of_the_request(gateway: Gateway, signal: Signal) -> None:
+    path = f"/v1/{signal}"
+    seen: list[tuple[int, Any, int]] = []
+    for content_type, garbage in ((PROTOBUF, b"\xff"), (JSON, b"{")):
+        large = garbage + b" " * LIMIT_BYTES
+        requests: list[tuple[bytes, str, dict[str, str]]] = [
+            (garbage, path, {}),
+            (garbage, f"{path}/elsewhere", {}),
+            (large, path, {}),
+            (garbage, path, {"Content_Encoding": "br"}),
+        ]
+        for body, where, headers in requests:
+            status, answered, refusal = await gateway.post(body, content_type, where, **headers)
+            said = Status.FromString(refusal) if content_type == PROTOBUF else Parse(refusal, Status())
+            assert answered["Content-Type"].partition(";")[0] == content_type
+            assert said.message != ""
+            seen.append((status, said.code, len(said.details)))
+
+    assert seen == [(400, 3, 1), (404, 5, 0), (413, 8, 0), (415, 3, 1)] * 2
+
+
+def test_the_default_ports_and_paths_are_those_of_the_specification() -> None:
+    http = HttpConfig()
+
+    assert (GrpcConfig().endpoint, http.endpoint) == ("127.0.0.1:4317", "127.0.0.1:4318")
+    assert (http.traces_url_path, http.metrics_url_path, http.logs_url_path) == (
+        "/v1/traces",
+        "/v1/metrics",
+        "/v1/logs",
+    )
+    assert (GrpcConfig().max_recv_msg_size_mib << 20, http.max_request_body_size) == (64 << 20, 64 << 20)
+    assert (GrpcConfig().max_send_msg_size_mib << 20, http.max_response_body_size) == (4 << 20, 4 << 20)
+
+
 # ---- OTLP/HTTP ------------------------------------------------------------------------------------------------------
 
 
@@ -232,14 +296,15 @@ async def test_http_takes_an_empty_request(gateway: Gateway, signal: Signal, con
     ("encoding", "compress"),
     [("gzip", gzip.compress), ("deflate", zlib.compress), ("zstd", zstandard.ZstdCompressor().compress)],
 )
-@pytest.mark.parametrize(("content_type", "body"), [(PROTOBUF, traces().SerializeToString()), (JSON, json_traces())])
+@EVERY_SIGNAL
 async def test_http_takes_compressed_bodies_in_both_encodings(
-    gateway: Gateway, encoding: str, compress: Any, content_type: str, body: bytes
+    gateway: Gateway, encoding: str, compress: Any, signal: Signal
 ) -> None:
-    status, _, _ = await gateway.post(compress(body), content_type, Content_Encoding=encoding)
+    binary = await gateway.post(compress(request_of(signal)), PROTOBUF, f"/v1/{signal}", Content_Encoding=encoding)
+    text = await gateway.post(compress(json_of(signal)), JSON, f"/v1/{signal}", Content_Encoding=encoding)
 
-    assert status == 200
-    assert only_span(gateway.taken[0]).trace_id == TRACE_ID
+    assert (binary[0], text[0]) == (200, 200)
+    assert gateway.taken == [Payload(signal, request_of(signal), 1)] * 2
 
 
 @pytest.mark.parametrize(
@@ -374,6 +439,61 @@ async def test_a_genai_span_without_valid_ids_is_named_in_a_partial_success(
     assert (status, ExportTraceServiceResponse.FromString(body)) == (200, over_grpc)
 
 
+@pytest.mark.parametrize("ids", [{"trace_id": b""}, {"span_id": b"\1"}])
+async def test_all_that_are_rejected_are_counted_and_the_rest_is_taken(gateway: Gateway, ids: dict[str, bytes]) -> None:
+    rejected, taken = genai_span(start_time_unix_nano=7, **ids), genai_span(start_time_unix_nano=7)
+
+    answer = ExportTraceServiceResponse.FromString(await gateway.call(rejected + taken + rejected))
+
+    assert answer.partial_success.rejected_spans == 2
+    assert " cannot be accounted for (1 more like it): " in answer.partial_success.error_message
+    assert gateway.taken == [Payload(Signal.TRACES, rejected + taken + rejected, 3)]
+
+
+async def test_a_genai_span_without_a_start_is_taken_with_a_warning(gateway: Gateway) -> None:
+    over_grpc = ExportTraceServiceResponse.FromString(await gateway.call(genai_span()))
+    status, _, body = await gateway.post(genai_span())
+
+    assert over_grpc.HasField("partial_success")
+    assert over_grpc.partial_success.rejected_spans == 0
+    assert over_grpc.partial_success.error_message == (
+        f"span 'chat gpt-4o' with trace id '{TRACE_ID.hex()}' and span id '{SPAN_ID.hex()}' has no start: "
+        "it is dated by its end, or else by its arrival"
+    )
+    assert (status, ExportTraceServiceResponse.FromString(body)) == (200, over_grpc)
+
+
+@EVERY_SIGNAL
+async def test_names_that_are_spelled_wrong_in_json_are_ignored_with_a_warning(
+    gateway: Gateway, signal: Signal
+) -> None:
+    names = {Signal.TRACES: "spans", Signal.METRICS: "metrics", Signal.LOGS: "logs"}
+    wrong, right = f"resource_{names[signal]}", f"resource{names[signal].capitalize()}"
+
+    status, _, body = await gateway.post(json.dumps({wrong: []}).encode(), JSON, f"/v1/{signal}")
+
+    rejected = {Signal.TRACES: "rejectedSpans", Signal.METRICS: "rejectedDataPoints", Signal.LOGS: "rejectedLogRecords"}
+    assert (status, json.loads(body)["partialSuccess"]) == (
+        200,
+        {
+            rejected[signal]: "0",
+            "errorMessage": "ignored as unknown, since names in OTLP/JSON are lowerCamelCase: "
+            f"'{wrong}' (it is '{right}')",
+        },
+    )
+
+
+async def test_a_warning_names_some_of_many_and_comes_beside_a_rejection(gateway: Gateway) -> None:
+    wrong = ("trace_id", "span_id", "trace_state", "parent_span_id", "start_time_unix_nano", "end_time_unix_nano")
+    attributes = [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}]
+
+    _, _, body = await gateway.post(json_traces(spanId="", attributes=attributes, **dict.fromkeys(wrong, "x")), JSON)
+
+    message = json.loads(body)["partialSuccess"]["errorMessage"]
+    assert "cannot be accounted for: a trace id has 16 bytes" in message
+    assert message.endswith("'start_time_unix_nano' (it is 'startTimeUnixNano') and 1 more")
+
+
 async def test_a_partial_success_in_json_has_its_count_as_a_string(gateway: Gateway) -> None:
     attributes = [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}]
 
@@ -412,6 +532,12 @@ async def test_json_enumerations_are_numbers_and_never_names(gateway: Gateway) -
     assert only_span(gateway.taken[0]).kind == 2
 
 
+async def test_json_ids_in_snake_case_are_not_read_as_ids(gateway: Gateway) -> None:
+    await gateway.post(json_traces(traceId=None, spanId=None, trace_id=TRACE_ID.hex(), span_id=SPAN_ID.hex()), JSON)
+
+    assert (only_span(gateway.taken[0]).trace_id, only_span(gateway.taken[0]).span_id) == (b"", b"")
+
+
 async def test_json_unknown_names_and_snake_case_names_are_ignored(gateway: Gateway) -> None:
     status, _, _ = await gateway.post(json_traces(futureField={"a": [1]}, start_time_unix_nano="7"), JSON)
 
@@ -427,13 +553,22 @@ async def test_json_bytes_other_than_ids_are_base64(gateway: Gateway) -> None:
     assert only_span(gateway.taken[0]).attributes[0].value.bytes_value == b"\x00\xff"
 
 
+@EVERY_SIGNAL
+async def test_json_is_taken_for_every_signal_and_answered_in_json(gateway: Gateway, signal: Signal) -> None:
+    status, headers, body = await gateway.post(json_of(signal), JSON, f"/v1/{signal}")
+
+    assert (status, headers["Content-Type"].partition(";")[0], body) == (200, JSON, b"{}")
+    assert gateway.taken == [Payload(signal, request_of(signal), 1)]
+
+
 # ---- across versions ------------------------------------------------------------------------------------------------
 
 
-async def test_fields_of_a_newer_version_pass_byte_for_byte(gateway: Gateway) -> None:
-    newer = traces().SerializeToString() + b"\xba\x3e\x03new"  # field 999, three bytes
+@EVERY_SIGNAL
+async def test_fields_of_a_newer_version_pass_byte_for_byte(gateway: Gateway, signal: Signal) -> None:
+    newer = request_of(signal) + b"\xba\x3e\x03new"  # field 999, three bytes
 
-    await gateway.call(newer)
-    await gateway.post(newer)
+    await gateway.call(newer, signal)
+    await gateway.post(newer, path=f"/v1/{signal}")
 
     assert [payload.body for payload in gateway.taken] == [newer, newer]

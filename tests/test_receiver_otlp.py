@@ -13,11 +13,16 @@ import aiohttp
 import grpc
 import grpc.aio
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
 from otel_carbon.errors import ConfigError, InvalidDataError, TooLargeError, UnavailableError
 from otel_carbon.pipeline.component import Settings
 from otel_carbon.pipeline.pdata import Payload, Signal
+from otel_carbon.receivers._grpc_keepalive import EnforcementPolicy, ServerParameters
 from otel_carbon.receivers.otlp import FACTORY, Config, GrpcConfig, HttpConfig, OtlpReceiver, Protocols
 
 TRACE_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -161,6 +166,13 @@ async def test_shutdown_is_safe_before_start_and_twice() -> None:
         (lambda: GrpcConfig("::1:4317"), "is not an address"),
         (lambda: GrpcConfig(max_recv_msg_size_mib=0), "max_recv_msg_size_mib must be between 1 and 2047"),
         (lambda: GrpcConfig(max_recv_msg_size_mib=2048), "max_recv_msg_size_mib must be between 1 and 2047"),
+        (lambda: GrpcConfig(max_send_msg_size_mib=0), "max_send_msg_size_mib must be between 1 and 2047"),
+        (lambda: ServerParameters(max_connection_age="old"), "keepalive::server_parameters::max_connection_age: 'old'"),
+        (lambda: ServerParameters(time="0s"), "server_parameters::time must be between 1ms and 596h"),
+        (lambda: EnforcementPolicy(min_time="600h"), "enforcement_policy::min_time must be between 1ms and 596h"),
+        (lambda: HttpConfig(max_response_body_size=0), "max_response_body_size must be at least 1 byte"),
+        (lambda: HttpConfig(read_header_timeout="0s"), "read_header_timeout must be longer"),
+        (lambda: HttpConfig(idle_timeout="0s"), "idle_timeout must be longer"),
         (lambda: GrpcConfig(max_concurrent_streams=-1), "max_concurrent_streams must not be negative"),
         (lambda: HttpConfig("http://localhost:4318"), "protocols::http::endpoint"),
         (lambda: HttpConfig("localhost:70000"), "is not an address"),
@@ -184,8 +196,13 @@ async def test_the_paths_can_be_set() -> None:
         assert (await post(endpoints["http"], b"", "/v1/traces"))[0] == 404
 
 
-async def test_a_signal_without_a_pipeline_is_not_served() -> None:
+async def test_a_signal_without_a_pipeline_is_not_served_and_says_why() -> None:
     async with running(BOTH, signals=(Signal.METRICS,)) as endpoints:
+        async with grpc.aio.insecure_channel(endpoints["grpc"]) as channel:
+            with pytest.raises(grpc.aio.AioRpcError, match="no pipeline takes traces from here; add one"):
+                await channel.unary_unary(TRACE_EXPORT)(b"")
+        _, _, refusal = await post(endpoints["http"], b"")
+        assert Status.FromString(refusal).message.startswith("no pipeline takes traces from here; add one")
         assert (await post(endpoints["http"], b"", "/v1/metrics"))[0] == 200
         assert (await post(endpoints["http"], b"", "/v1/traces"))[0] == 404
         assert await call(endpoints["grpc"], b"") is grpc.StatusCode.UNIMPLEMENTED
@@ -362,3 +379,20 @@ async def test_a_request_that_was_begun_is_finished_at_shutdown() -> None:
 
     assert (await over_http)[0] == 200
     assert await over_grpc is grpc.StatusCode.OK
+
+
+async def test_an_answer_beyond_the_limit_is_cut_or_else_an_error() -> None:
+    def http(limit_bytes: int) -> Config:
+        return Config(Protocols(http=HttpConfig("127.0.0.1:0", max_response_body_size=limit_bytes)))
+
+    request = ExportTraceServiceRequest()
+    request.resource_spans.add().scope_spans.add().spans.add().attributes.add(key="gen_ai.operation.name")
+    body = request.SerializeToString()
+
+    async with running(http(50)) as endpoints:
+        status, _, answer = await post(endpoints["http"], body)
+        partial = ExportTraceServiceResponse.FromString(answer).partial_success
+        assert (status, partial.rejected_spans, len(answer) <= 50) == (200, 1, True)
+        assert partial.error_message.startswith("span ''")
+    async with running(http(2)) as endpoints:
+        assert (await post(endpoints["http"], body))[0] == 500

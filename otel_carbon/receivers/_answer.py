@@ -1,10 +1,10 @@
-"""The `Export<Signal>ServiceResponse` of OTLP, in both encodings."""
+"""The `Export<Signal>ServiceResponse` of OTLP, in both encodings and never larger than a client has to take."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsPartialSuccess, ExportLogsServiceResponse
@@ -19,7 +19,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from otel_carbon.pipeline.pdata import Signal
 
-__all__ = ["Partial", "answer_json", "answer_protobuf"]
+__all__ = ["MAX_RESPONSE_BYTES", "Partial", "ResponseTooLarge", "answer_json", "answer_protobuf"]
+
+MAX_RESPONSE_BYTES = 4 << 20
+"""What OTLP 1.11 recommends as the limit of a response."""
 
 _REJECTED_KEYS: Mapping[Signal, str] = MappingProxyType(
     {Signal.TRACES: "rejectedSpans", Signal.METRICS: "rejectedDataPoints", Signal.LOGS: "rejectedLogRecords"}
@@ -34,10 +37,40 @@ class Partial:
     message: str
 
 
-def answer_protobuf(signal: Signal, partial: Partial | None) -> bytes:
-    """Return the response as protobuf: empty when all was taken."""
-    if partial is None:
-        return b""
+class ResponseTooLarge(Exception):  # noqa: N818 - it is answered, and named as the answer says it
+    """Not even with a shorter message does the response fit the limit. What was sent has been taken."""
+
+
+def answer_protobuf(signal: Signal, partial: Partial | None, limit_bytes: int = MAX_RESPONSE_BYTES) -> bytes:
+    """Return the response as protobuf: empty when all was taken.
+
+    Raises:
+        ResponseTooLarge: it does not fit the limit.
+    """
+    return b"" if partial is None else _fitting(_protobuf, signal, partial, limit_bytes)
+
+
+def answer_json(signal: Signal, partial: Partial | None, limit_bytes: int = MAX_RESPONSE_BYTES) -> bytes:
+    """Return the response as OTLP/JSON, where a 64-bit number is a string.
+
+    Raises:
+        ResponseTooLarge: it does not fit the limit.
+    """
+    return b"{}" if partial is None else _fitting(_json, signal, partial, limit_bytes)
+
+
+def _fitting(encode: Callable[[Signal, Partial], bytes], signal: Signal, partial: Partial, limit_bytes: int) -> bytes:
+    """Return the response with as much of its message as there is room for, and at least some of it."""
+    answer = encode(signal, partial)
+    while len(answer) > limit_bytes:
+        partial = replace(partial, message=partial.message[: len(partial.message) // 2])
+        if not partial.message:
+            raise ResponseTooLarge(f"the response is larger than the limit of {limit_bytes} bytes")
+        answer = encode(signal, partial)
+    return answer
+
+
+def _protobuf(signal: Signal, partial: Partial) -> bytes:
     match signal:
         case Signal.TRACES:
             spans = ExportTracePartialSuccess(rejected_spans=partial.rejected, error_message=partial.message)
@@ -50,9 +83,6 @@ def answer_protobuf(signal: Signal, partial: Partial | None) -> bytes:
             return ExportLogsServiceResponse(partial_success=records).SerializeToString()
 
 
-def answer_json(signal: Signal, partial: Partial | None) -> bytes:
-    """Return the response as OTLP/JSON, where a 64-bit number is a string."""
-    if partial is None:
-        return b"{}"
+def _json(signal: Signal, partial: Partial) -> bytes:
     success = {_REJECTED_KEYS[signal]: str(partial.rejected), "errorMessage": partial.message}
     return json.dumps({"partialSuccess": success}).encode()

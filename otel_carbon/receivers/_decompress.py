@@ -16,7 +16,8 @@ _GZIP_WBITS = 31  # zlib: a gzip header and trailer around the stream
 _ZLIB_WBITS = 15
 _MAX_PARTS = 256  # members or frames; senders write one, and millions of empty ones would be an attack
 _TOO_MANY_PARTS = f"the compressed body has more than {_MAX_PARTS} parts; compress it as one"
-_ZSTD_STEP_BYTES = 1024  # a step can come out as 32 MiB at most: a block of 4 bytes may stand for 128 KiB
+_ZSTD_MOST_UNFOLDING = (128 << 10) // 4  # a block of 4 bytes may stand for 128 KiB
+_ZSTD_STEP_BYTES = (64, 64 << 10)  # the smallest comes out as 2 MiB at most
 _ZSTD_MAX_WINDOW_BYTES = 8 << 20  # RFC 9659: the largest window of the HTTP content coding
 
 
@@ -66,9 +67,11 @@ def _inflate(body: bytes, limit_bytes: int, wbits: int) -> bytes:
 
 
 def _zstd(body: bytes, limit_bytes: int) -> bytes:
-    content, stream = bytearray(), _ZstdFrames()
-    for start in range(0, len(body), _ZSTD_STEP_BYTES):
-        rest = body[start : start + _ZSTD_STEP_BYTES]
+    content, stream, at = bytearray(), _ZstdFrames(), 0
+    while at < len(body):
+        step = _zstd_step(limit_bytes - len(content))
+        rest = body[at : at + step]
+        at += step
         while rest:
             piece, rest = stream.feed(rest)
             content += piece
@@ -76,6 +79,12 @@ def _zstd(body: bytes, limit_bytes: int) -> bytes:
     if not stream.complete:
         raise InvalidDataError("the compressed body ends too early")
     return bytes(content)
+
+
+def _zstd_step(room_bytes: int) -> int:
+    """Return how much to decompress at once, so that no more can come out than there is room for, or little more."""
+    least, most = _ZSTD_STEP_BYTES
+    return min(max(room_bytes // _ZSTD_MOST_UNFOLDING, least), most)
 
 
 class _ZstdFrames:

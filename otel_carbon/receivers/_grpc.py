@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -13,9 +13,10 @@ import grpc.aio
 from otel_carbon.errors import CarbonError, ConfigError
 from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint, taken_port
 from otel_carbon.pipeline.pdata import Signal
-from otel_carbon.receivers._answer import answer_protobuf
+from otel_carbon.receivers._answer import MAX_RESPONSE_BYTES, answer_protobuf
+from otel_carbon.receivers._grpc_keepalive import KeepaliveConfig, keepalive_options
 from otel_carbon.receivers._grpc_security import TokenCheck, authorization, check_tls, server_credentials
-from otel_carbon.receivers._intake import Intake
+from otel_carbon.receivers._intake import Intake, no_pipeline
 from otel_carbon.receivers._refusal import Refusal, status_message
 from otel_carbon.security.certificates import ServerTlsConfig
 from otel_carbon.security.guard import Guard, check_listener
@@ -50,8 +51,12 @@ class GrpcConfig:
     endpoint: str = "127.0.0.1:4317"
     max_recv_msg_size_mib: int = 64
     """Limit of one request, before and after decompression."""
+    max_send_msg_size_mib: int = MAX_RESPONSE_BYTES >> 20
+    """Limit of one answer; a message that is too long for it is cut."""
     max_concurrent_streams: int = 0
     """Requests at the same time on one connection; 0 is no limit."""
+    keepalive: KeepaliveConfig = field(default_factory=KeepaliveConfig)
+    """How long connections live, and how dead ones are found."""
     tls: ServerTlsConfig | None = None
     """Certificates; left out, plain text."""
     auth: AuthConfig | None = None
@@ -63,8 +68,9 @@ class GrpcConfig:
         """Refuse what cannot work."""
         check_listener(self, _PATH)
         check_tls(self.tls, f"{_PATH}::tls")
-        if not 1 <= self.max_recv_msg_size_mib <= _MAX_MESSAGE_MIB:
-            raise ConfigError(f"protocols::grpc::max_recv_msg_size_mib must be between 1 and {_MAX_MESSAGE_MIB}")
+        for key in ("max_recv_msg_size_mib", "max_send_msg_size_mib"):
+            if not 1 <= getattr(self, key) <= _MAX_MESSAGE_MIB:
+                raise ConfigError(f"{_PATH}::{key} must be between 1 and {_MAX_MESSAGE_MIB}")
         if self.max_concurrent_streams < 0:
             raise ConfigError("protocols::grpc::max_concurrent_streams must not be negative; 0 is no limit")
 
@@ -121,7 +127,8 @@ class GrpcServer:
         async def export(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             try:
                 self._intake.check_room()
-                return answer_protobuf(signal, await self._intake.take(signal, body, self._tenant(context)))
+                partial = await self._intake.take(signal, body, self._tenant(context))
+                return answer_protobuf(signal, partial, self._config.max_send_msg_size_mib << 20)
             except CarbonError as error:
                 return await self._refuse(error, context)
             except Exception as error:  # noqa: BLE001  here a request leaves the gateway
@@ -140,13 +147,24 @@ class _Services(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # not generi
     def service(self, handler_call_details: Any) -> Any:
         """Return the handler of a call; None is answered UNIMPLEMENTED."""
         signal, handler = self._handlers.get(handler_call_details.method, (None, None))
-        return handler if signal is not None and self._intake.takes(signal) else None
+        if signal is None or self._intake.takes(signal):
+            return handler
+        return grpc.unary_unary_rpc_method_handler(_no_pipeline(signal))
+
+
+def _no_pipeline(signal: Signal) -> _Handler:
+    async def refuse(_body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, no_pipeline(signal))
+        raise AssertionError("abort always raises")
+
+    return refuse
 
 
 def _options(config: GrpcConfig) -> list[tuple[str, int]]:
     options = [
         ("grpc.max_receive_message_length", config.max_recv_msg_size_mib << 20),
         ("grpc.so_reuseport", 0),  # on by default, and then two programs share a port without a word
+        *keepalive_options(config.keepalive),
     ]
     if config.max_concurrent_streams:
         options.append(("grpc.max_concurrent_streams", config.max_concurrent_streams))

@@ -15,11 +15,12 @@ from otel_carbon.pipeline import otlp_json
 from otel_carbon.pipeline.duration import duration_s
 from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint, taken_port
 from otel_carbon.pipeline.pdata import Signal
-from otel_carbon.receivers._answer import answer_json, answer_protobuf
+from otel_carbon.receivers._answer import MAX_RESPONSE_BYTES, answer_json, answer_protobuf
+from otel_carbon.receivers._connection import TimedSite, Timeouts, keeps_time
 from otel_carbon.receivers._cors import CorsConfig, cors
 from otel_carbon.receivers._decompress import CONTENT_ENCODINGS, decompress, too_large
 from otel_carbon.receivers._http_status import errors_as_status
-from otel_carbon.receivers._intake import Intake
+from otel_carbon.receivers._intake import Intake, no_pipeline
 from otel_carbon.receivers._off_loop import off_loop
 from otel_carbon.receivers._sender import known_sender, tenant_of
 from otel_carbon.security.certificates import ServerTlsConfig
@@ -34,6 +35,7 @@ _KEY = f"{_PATH}::endpoint"
 _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
 _GRACE_S = 10.0
+_NEVER_S = 1e9
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -49,8 +51,14 @@ class HttpConfig:
     endpoint: str = "127.0.0.1:4318"
     max_request_body_size: int = 64 << 20
     """Limit of one request in bytes, before and after decompression."""
+    max_response_body_size: int = MAX_RESPONSE_BYTES
+    """Limit of one answer in bytes; a message that is too long for it is cut."""
     read_timeout: str = "30s"
     """How long a sender may take to send one body."""
+    read_header_timeout: str = "1m"
+    """How long a sender may take to send the headers of one request."""
+    idle_timeout: str = "1m"
+    """How long a connection may wait for its next request."""
     traces_url_path: str = "/v1/traces"
     metrics_url_path: str = "/v1/metrics"
     logs_url_path: str = "/v1/logs"
@@ -66,10 +74,12 @@ class HttpConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         check_listener(self, _PATH)
-        if self.max_request_body_size < 1:
-            raise ConfigError("protocols::http::max_request_body_size must be at least 1 byte")
-        if duration_s(self.read_timeout, "protocols::http::read_timeout") <= 0:
-            raise ConfigError("protocols::http::read_timeout must be longer than 0s")
+        for key in ("max_request_body_size", "max_response_body_size"):
+            if getattr(self, key) < 1:
+                raise ConfigError(f"{_PATH}::{key} must be at least 1 byte")
+        for key in ("read_timeout", "read_header_timeout", "idle_timeout"):
+            if duration_s(getattr(self, key), f"{_PATH}::{key}") <= 0:
+                raise ConfigError(f"{_PATH}::{key} must be longer than 0s")
         paths = (self.traces_url_path, self.metrics_url_path, self.logs_url_path)
         if len(set(paths)) < len(paths) or not all(path.startswith("/") for path in paths):
             raise ConfigError("protocols::http: the three url paths must differ and begin with /")
@@ -82,17 +92,27 @@ class HttpServer:
         self._config = config
         self._intake = intake
         self._guard = Guard(config, _PATH)
-        self._read_timeout_s = duration_s(config.read_timeout, "protocols::http::read_timeout")
+        self._read_timeout_s = duration_s(config.read_timeout, f"{_PATH}::read_timeout")
+        self._timeouts = Timeouts(
+            header_s=duration_s(config.read_header_timeout, f"{_PATH}::read_header_timeout"),
+            idle_s=duration_s(config.idle_timeout, f"{_PATH}::idle_timeout"),
+        )
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:
         """Listen, and return the bound URL. Raises ConfigError for the address, or a file of TLS or tokens."""
         self._guard.load()
         endpoint = parse_endpoint(self._config.endpoint, _KEY)
-        runner = web.AppRunner(self._app(), access_log=None, auto_decompress=False, shutdown_timeout=_GRACE_S)
+        runner = web.AppRunner(
+            self._app(),
+            access_log=None,
+            auto_decompress=False,
+            shutdown_timeout=_GRACE_S,
+            keepalive_timeout=_NEVER_S,  # TimedSite keeps the time
+        )
         await runner.setup()
         try:
-            await web.TCPSite(runner, endpoint.host, endpoint.port, ssl_context=tls_context(self._guard)).start()
+            await TimedSite(runner, endpoint, self._timeouts, tls_context(self._guard)).start()
         except OSError as error:
             await runner.cleanup()
             raise taken_port(endpoint, _KEY, error.strerror or str(error)) from error
@@ -124,21 +144,22 @@ class HttpServer:
         allowed = self._config.cors
         outer = [cors(allowed)] if allowed and allowed.allowed_origins else []
         inner = [known_sender(self._guard.tokens)] if self._guard.tokens is not None else []
-        return [*outer, errors_as_status(self._intake), *inner]
+        return [keeps_time, *outer, errors_as_status(self._intake), *inner]
 
     def _export(self, signal: Signal) -> _Handler:
         async def export(request: web.Request) -> web.StreamResponse:
             if not self._intake.takes(signal):
-                raise web.HTTPNotFound
+                raise web.HTTPNotFound(reason=no_pipeline(signal))
             _check_headers(request)
             self._intake.check_room()  # before the body is read
             body = await self._content(request)
+            tenant, limit_bytes = tenant_of(request, self._guard.tokens), self._config.max_response_body_size
             if request.content_type == _JSON:
-                body = await off_loop(len(body), otlp_json.decode, signal, body)
-                partial = await self._intake.take(signal, body, tenant_of(request, self._guard.tokens))
-                return web.Response(body=answer_json(signal, partial), content_type=_JSON)
-            partial = await self._intake.take(signal, body, tenant_of(request, self._guard.tokens))
-            return web.Response(body=answer_protobuf(signal, partial), content_type=_PROTOBUF)
+                body, warning = await off_loop(len(body), otlp_json.decode_with_warning, signal, body)
+                partial = await self._intake.take(signal, body, tenant, warning)
+                return web.Response(body=answer_json(signal, partial, limit_bytes), content_type=_JSON)
+            partial = await self._intake.take(signal, body, tenant)
+            return web.Response(body=answer_protobuf(signal, partial, limit_bytes), content_type=_PROTOBUF)
 
         return export
 

@@ -14,7 +14,7 @@ from otel_carbon.receivers._answer import Partial
 from otel_carbon.receivers._off_loop import off_loop
 from otel_carbon.receivers._refusal import Refusal, refusal
 
-__all__ = ["Intake"]
+__all__ = ["Intake", "no_pipeline"]
 
 _NO_ROOM_RETRY_AFTER_S = 5.0  # long enough for an exporter to free some room, far below the SDKs' patience
 _ITEMS: Mapping[Signal, str] = MappingProxyType(
@@ -49,10 +49,10 @@ class Intake:
         if refusal is not None:
             raise UnavailableError(refusal, _NO_ROOM_RETRY_AFTER_S)
 
-    async def take(self, signal: Signal, body: bytes, tenant: str | None = None) -> Partial | None:
+    async def take(self, signal: Signal, body: bytes, tenant: str | None = None, warning: str = "") -> Partial | None:
         """Take one request in protobuf encoding; None when all of it was taken. Returning means it is on disk.
 
-        `tenant` is who sent it, where a token said so.
+        `tenant` is who sent it, where a token said so. `warning` is what its sender should know although all is taken.
 
         GenAI-related spans without valid ids are passed on like everything else, but cannot be accounted for: they
         are what a partial success rejects.
@@ -62,7 +62,7 @@ class Intake:
             TooLargeError: it is beyond a limit of the pipeline.
             UnavailableError: not now.
         """
-        payload, partial = await off_loop(len(body), _read, signal, body)
+        payload, partial = await off_loop(len(body), _read, signal, body, warning)
         if tenant is not None:
             payload = replace(payload, tenant=tenant)
         outcome, rejected = "failed", 0
@@ -90,12 +90,16 @@ class Intake:
             self._telemetry.count(name, value, **self._labels, **labels)
 
 
-def _read(signal: Signal, body: bytes) -> tuple[Payload, Partial | None]:
+def no_pipeline(signal: Signal) -> str:
+    """Return what a sender is told whose signal has no pipeline."""
+    return f"no pipeline takes {signal} from here; add one under service::pipelines of the gateway"
+
+
+def _read(signal: Signal, body: bytes, warning: str) -> tuple[Payload, Partial | None]:
     payload = parse(signal, body)
-    if signal is not Signal.TRACES:
-        return payload, None
-    rejected, message = rejections(body)
-    return payload, Partial(rejected, message) if rejected else None
+    rejected, message = rejections(body) if signal is Signal.TRACES else (0, "")
+    said = "; ".join(filter(None, (message, warning)))
+    return payload, Partial(rejected, said) if said else None
 
 
 def _always() -> bool:

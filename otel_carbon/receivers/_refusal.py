@@ -16,6 +16,7 @@ from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from otel_carbon.errors import InvalidDataError, TooLargeError, UnauthenticatedError, UnavailableError
+from otel_carbon.receivers._answer import ResponseTooLarge
 
 __all__ = ["Refusal", "refusal", "retry_after_header", "status_json", "status_message"]
 
@@ -45,6 +46,8 @@ def refusal(error: Exception) -> Refusal:
             return Refusal(Code.UNAUTHENTICATED, 401, _bounded(error))
         case UnavailableError():
             return Refusal(Code.UNAVAILABLE, 503, _bounded(error), error.retry_after_s)
+        case ResponseTooLarge():
+            return Refusal(Code.RESOURCE_EXHAUSTED, 500, _bounded(error))
         case _:
             _LOG.error("a request failed for a reason that is not the sender's", exc_info=error)
             return Refusal(Code.INTERNAL, 500, "internal error; the log of the gateway has the reason")
