@@ -317,6 +317,29 @@ async def test_it_sends_every_interval_from_one_start_time() -> None:
     assert len(starts) == 1
 
 
+async def test_a_new_series_begins_at_zero() -> None:
+    pipeline = MetricsPipeline()
+    subject = connector(pipeline, interval="1ms")
+    await subject.start()
+    subject.observe(traces(enriched(1)))
+    while len(pipeline.taken) < 2:
+        await asyncio.sleep(0.001)
+    subject.observe(traces(enriched(2, call=replace(CALL, model="gpt-4o-mini"))))
+    seen = len(pipeline.taken)
+    while len(pipeline.taken) < seen + 2:
+        await asyncio.sleep(0.001)
+    await subject.shutdown()
+
+    sent: dict[str, list[float]] = {}
+    for payload in pipeline.taken:
+        for metric in request_of(payload).resource_metrics[0].scope_metrics[0].metrics:
+            for attributes, value in points(metric) if metric.name == "otel_carbon.calls" else ():
+                sent.setdefault(attributes["gen_ai.response.model"], []).append(value)
+    assert sent["gpt-4o"][:2] == [0.0, 1.0]
+    assert sent["gpt-4o-mini"][:2] == [0.0, 1.0]
+    assert min(sent["gpt-4o"][1:]) == 1.0
+
+
 async def test_an_emission_without_room_is_made_up_for(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     pipeline = MetricsPipeline()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from otel_carbon.connectors._avoided import Avoided
+from otel_carbon.connectors._beginnings import Beginnings
 from otel_carbon.connectors._deltas import Deltas
 from otel_carbon.connectors._distribution import Distributions
 from otel_carbon.connectors._grids import Grids
@@ -82,6 +83,7 @@ class CarbonMetricsConnector:
         self._consume = settings.consumers[Signal.METRICS]
         self._tally = config.tally()
         self._distributions = Distributions() if config.histogram else None
+        self._beginnings = Beginnings()
         self._grids = Grids()
         self._avoided = Avoided(settings.shared.get("estimator"))
         # What the ledger takes back, it tells everyone who counts.
@@ -107,7 +109,7 @@ class CarbonMetricsConnector:
             return
         task.cancel()
         await asyncio.wait({task})
-        await self._emit()
+        await self._emit(last=True)
 
     def observe(self, payload: Payload) -> None:
         """Count what this gateway marked; what came with a mark was counted where it was made."""
@@ -131,13 +133,14 @@ class CarbonMetricsConnector:
             await asyncio.sleep(self._interval_s)
             await self._emit()
 
-    async def _emit(self) -> None:
+    async def _emit(self, *, last: bool = False) -> None:
         now_unix_nano = time.time_ns()
         sums = self._tally.snapshot() | self._grids.snapshot() | self._avoided.snapshot()
         distributions = {} if self._distributions is None else self._distributions.snapshot()
         deltas = self._deltas
+        shown = sums if last else self._beginnings.shown(sums)
         payload = metrics_payload(
-            sums if deltas is None else deltas.of_sums(sums),
+            shown if deltas is None else deltas.of_sums(sums),
             distributions if deltas is None else deltas.of_distributions(distributions),
             instance_id=self._instance_id,
             start_unix_nano=self._start_unix_nano if deltas is None else deltas.start_unix_nano,
@@ -154,6 +157,7 @@ class CarbonMetricsConnector:
             _LOG.warning("the carbon metrics were not taken, the next ones will include them: %s", error)
         else:
             self._deltas = mark
+            self._beginnings.note_sent(sums)
 
 
 def _instance_id(journal_id: str | None) -> uuid.UUID:
