@@ -13,7 +13,7 @@ test: $(STAMP)  ## format, lint, types, import contracts, tests
 	VENV=$(VENV) scripts/check
 	$(VENV)/bin/pytest $(PYTEST_ARGS)
 
-e2e: $(STAMP)  ## a real Collector (needs Go), the Next.js example (Node.js 20.9) and a browser (chromium)
+e2e: $(STAMP)  ## a real Collector and Prometheus (Go, prometheus), the Next.js example (Node.js 20.9), a browser (chromium)
 	$(VENV)/bin/pytest -m e2e tests/e2e
 
 matrix: $(STAMP)  ## real libraries on six SDKs against a mock provider; about a quarter of an hour

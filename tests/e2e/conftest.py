@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,24 @@ _ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def otelcol() -> Path:
     """Return a real Collector, built on first use."""
-    built = subprocess.run([_ROOT / "scripts" / "build-otelcol"], capture_output=True, text=True, check=False)
+    return _built("build-otelcol")
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> Path:
+    """Return the Prometheus of Debian, which scrapes and has no OTLP receiver."""
+    found = shutil.which("prometheus")
+    assert found is not None, "apt-get install prometheus"
+    return Path(found)
+
+
+@pytest.fixture(scope="session")
+def new_prometheus() -> Path:
+    """Return a Prometheus that takes OTLP, built on first use."""
+    return _built("build-prometheus")
+
+
+def _built(script: str) -> Path:
+    built = subprocess.run([_ROOT / "scripts" / script], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     return Path(built.stdout.splitlines()[-1])

@@ -13,6 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 __all__ = [
     "OPENAI_SCOPE",
+    "SECOND",
     "STARTED",
     "UNKNOWN_FIELDS",
     "any_value",
