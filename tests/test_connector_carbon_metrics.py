@@ -68,6 +68,12 @@ class MetricsPipeline:
             raise self.error
         self.taken.append(payload)
 
+    async def have(self, count: int) -> None:
+        """Wait until so many payloads have been taken."""
+        while len(self.taken) < count:
+            self.came.clear()
+            await self.came.wait()
+
 
 def connector(
     pipeline: MetricsPipeline,
@@ -322,12 +328,9 @@ async def test_a_new_series_begins_at_zero() -> None:
     subject = connector(pipeline, interval="1ms")
     await subject.start()
     subject.observe(traces(enriched(1)))
-    while len(pipeline.taken) < 2:
-        await asyncio.sleep(0.001)
+    await pipeline.have(2)
     subject.observe(traces(enriched(2, call=replace(CALL, model="gpt-4o-mini"))))
-    seen = len(pipeline.taken)
-    while len(pipeline.taken) < seen + 2:
-        await asyncio.sleep(0.001)
+    await pipeline.have(len(pipeline.taken) + 2)
     await subject.shutdown()
 
     sent: dict[str, list[float]] = {}

@@ -91,7 +91,7 @@ class CarbonMetricsConnector:
         taken_back.append(self._tally)
         self._interval_s = duration_s(config.interval, "interval")
         self._memo = SpanMemo(config.remembered_spans)
-        self._instance_id = str(_instance_id(settings.shared.get("journal_id")))
+        self._instance_id = str(_instance_id(settings.shared.get("journal_id"), settings.id))
         self._temporality = _TEMPORALITIES[config.temporality]
         self._start_unix_nano = time.time_ns()
         self._deltas = Deltas(self._start_unix_nano) if config.temporality == "delta" else None
@@ -160,12 +160,12 @@ class CarbonMetricsConnector:
             self._beginnings.note_sent(sums)
 
 
-def _instance_id(journal_id: str | None) -> uuid.UUID:
-    """Return what names this gateway, also after a restart: Prometheus then sees counters that begin again.
+def _instance_id(journal_id: str | None, connector_id: str) -> uuid.UUID:
+    """Return what names this connector, also after a restart: Prometheus then sees counters that begin again.
 
     Under a new name the same counters would be new series, whose first value `rate` and `increase` leave out.
     """
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"otel-carbon:{journal_id}") if journal_id else uuid.uuid4()
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{journal_id}/{connector_id}") if journal_id else uuid.uuid4()
 
 
 def _report(task: asyncio.Task[None]) -> None:
