@@ -14,6 +14,7 @@ CarbonError
 ├── GridSourceError         a source of grid intensities gave no figures; may carry the wait that it asked for
 │   └── GridPlaceError          it has none for this place
 ├── StorageError            a data directory, journal or ledger cannot be used
+│   └── DamagedError            a journal is not as it was written
 └── LedgerError             the book would break one of its rules
 """
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 __all__ = [
     "CarbonError",
     "ConfigError",
+    "DamagedError",
     "ExportError",
     "FactorError",
     "GridPlaceError",
@@ -119,6 +121,10 @@ class GridPlaceError(GridSourceError):
 
 class StorageError(CarbonError):
     """A data directory, journal or ledger cannot be used. The message names the path and the fix."""
+
+
+class DamagedError(StorageError):
+    """The file of a journal is not as it was written."""
 
 
 class LedgerError(CarbonError):

@@ -140,15 +140,15 @@ def test_a_full_journal_refuses_before_it_writes_and_takes_again_when_a_reader_m
     with _opened(path, _TEMPO, max_bytes=10) as journal:
         _append(journal, b"12345678")
 
-        assert journal.has_room(2)
-        assert not journal.has_room(3)
+        assert journal.refusal(2) is None
+        assert journal.refusal(3) is not None
         with pytest.raises(UnavailableError, match=r"the journal is full \(8 of 10 bytes wait to be delivered\)"):
             journal.append("traces", _payload(b"123"))
 
         freed = journal.append("traces", _payload(b"1"))
         freed.result(10)
         journal.advance("tempo:traces", 2)
-        while not journal.has_room(10):
+        while journal.refusal(10) is not None:
             assert journal.failure is None
         assert _append(journal, b"1234567890") == [3]
     assert _stored(path) == [b"1234567890"]
@@ -263,7 +263,7 @@ def test_a_disk_without_room_refuses_that_payload_and_takes_the_next_when_there_
             refused = journal.append("traces", _payload(bytes(4 << 20)))
             with pytest.raises(UnavailableError, match="the journal cannot be written: "):
                 refused.result(10)
-            assert not journal.has_room()
+            assert journal.refusal() is not None
             assert journal.failure is not None
 
         assert _append(journal, b"second") == [2]
@@ -276,7 +276,7 @@ def test_a_disk_that_has_room_again_is_noticed_without_new_data(path: Path) -> N
     with _opened(path, _TEMPO, max_bytes=1 << 30) as journal:
         with _no_more_room(1 << 20), pytest.raises(UnavailableError):
             journal.append("traces", _payload(bytes(4 << 20))).result(10)
-        while not (journal.has_room() and journal.failure is None):
+        while journal.refusal() is not None:
             pass
         assert journal.live_bytes == 0
 

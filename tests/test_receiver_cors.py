@@ -36,7 +36,7 @@ class Receiver:
         self.taken: list[Payload] = []
         self.error: Exception | None = None
         self.counted: list[str] = []
-        shared = {"telemetry": self, "has_room": lambda: has_room}
+        shared = {"telemetry": self, "no_room": lambda: None if has_room else "the journal is full"}
         config = Config(Protocols(http=HttpConfig("127.0.0.1:0", cors=cors)))
         self.receiver = OtlpReceiver(config, Settings("otlp", dict.fromkeys(Signal, self.consume), shared))
 

@@ -306,7 +306,7 @@ def head(length: int) -> bytes:
 
 
 async def test_a_full_pipeline_answers_before_the_body_is_sent() -> None:
-    async with running(BOTH, has_room=lambda: False) as endpoints:
+    async with running(BOTH, no_room=lambda: "the journal is full") as endpoints:
         answer = await raw_exchange(endpoints["http"], head(1_000_000))
 
         assert answer.startswith(b"HTTP/1.1 503 ")

@@ -26,7 +26,7 @@ def check_config(config: GatewayConfig, *, source: str) -> None:
         "tallies": list[Tally](),
         "data_dir": Path(),
         "journal_id": "",
-        "has_room": lambda: False,
+        "no_room": lambda: None,
     }
     build_graph(config, shared, _refuse, source=source)
 

@@ -78,7 +78,8 @@ class Gateway:
         """
         try:
             self._directory = DataDirectory(self._journal_dir)
-            settings = JournalSettings(self.config.service.journal.max_bytes, self.config.service.journal.fsync)
+            wanted = self.config.service.journal
+            settings = JournalSettings(wanted.max_bytes, wanted.fsync, duration_s(wanted.max_age, "max_age"))
             self._journal = Journal(self._journal_dir / JOURNAL_NAME, settings)
             self._running = Running(self._journal, self.telemetry)
             await self._running.start(self._build(self.config, NOTHING_BUILT))
@@ -159,7 +160,7 @@ class Gateway:
             "tallies": list[Tally](),
             "data_dir": self.data_dir,
             "journal_id": self._journal.id,
-            "has_room": self._journal.has_room,
+            "no_room": self._journal.refusal,
         }
         valve = self._running.valve
         return build_graph(config, shared, self._journal.append, source=self._source, valve=valve, earlier=earlier)

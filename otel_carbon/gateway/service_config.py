@@ -20,19 +20,22 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class JournalConfig:
-    """`service::journal`: how much may wait to be delivered, and whether an acknowledgement outlives a power cut.
+    """`service::journal`: how much may wait to be delivered, how long, and what an acknowledgement outlives.
 
     Raises:
-        ConfigError: the size is not positive.
+        ConfigError: the size is not positive, or the age is no duration.
     """
 
     max_bytes: int = 2 * _GIB
+    max_age: str = "168h"
+    """In time that the gateway ran; `0s` is no limit."""
     fsync: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a journal that could hold nothing."""
         if self.max_bytes <= 0:
             raise ConfigError("max_bytes: must be more than 0; the default is 2GiB")
+        duration_s(self.max_age, "max_age")
 
 
 @dataclass(frozen=True, slots=True)

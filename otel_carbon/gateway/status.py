@@ -18,20 +18,15 @@ __all__ = ["describe", "register_gauges", "unready_reason"]
 def unready_reason(journal: Journal, graph: Graph) -> str | None:
     """Return why the gateway should get no traffic now, every reason of it; None when it should."""
     asked = (refusal() for refusals in graph.refusals.values() for refusal in refusals)
-    return "; ".join(dict.fromkeys(reason for reason in (_no_room(journal), *asked) if reason is not None)) or None
-
-
-def _no_room(journal: Journal) -> str | None:
-    if journal.failure is not None:
-        return f"the journal cannot be written: {journal.failure}"
-    if not journal.has_room():
-        return f"the journal is full: {journal.live_bytes} of {journal.max_bytes} bytes wait to be delivered"
-    return None
+    return "; ".join(dict.fromkeys(reason for reason in (journal.refusal(), *asked) if reason is not None)) or None
 
 
 def register_gauges(telemetry: SelfMetrics, journal: Journal, deliveries: Sequence[Delivery]) -> None:
     """Let the gateway's metrics show journal and cursors. A queue is what waits in the journal for one exporter."""
     telemetry.gauge("journal_size", lambda: {(): float(journal.live_bytes)})
+    telemetry.gauge("journal_oldest_age_seconds", lambda: {(): journal.oldest_s})
+    telemetry.gauge("journal_damaged_payloads", lambda: {(): float(journal.damage.payloads)})
+    telemetry.gauge("journal_damaged_items", lambda: {(): float(journal.damage.items)})
     telemetry.gauge(
         "exporter_queue_size",
         lambda: {_labels(one): float(journal.backlog(one.route.cursor).bytes) for one in deliveries},
@@ -59,7 +54,13 @@ def describe(graph: Graph, config: GatewayConfig, journal: Journal, deliveries: 
             "head": journal.head,
             "live_bytes": journal.live_bytes,
             "max_bytes": journal.max_bytes,
+            "oldest_age_s": round(journal.oldest_s, 3),
             "failure": journal.failure,
+            "damage": {
+                "payloads": journal.damage.payloads,
+                "items": journal.damage.items,
+                "kept_in": list(journal.damage.kept_in),
+            },
         },
         "cursors": {one.route.cursor: _cursor(journal, one) for one in deliveries},
     }

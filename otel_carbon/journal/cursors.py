@@ -58,9 +58,13 @@ class Cursors:
         """Note an entry that is on disk."""
         self._newest[pipeline_id] = position
 
-    def take_moved(self) -> dict[str, int]:
-        """Return the positions that are not stored yet, and regard them as stored."""
-        moved = {name: cursor.position for name, cursor in self._cursors.items() if cursor.dirty}
+    def all(self) -> dict[str, tuple[int, frozenset[str]]]:
+        """Return position and pipelines of every cursor."""
+        return {name: (cursor.position, cursor.pipelines) for name, cursor in self._cursors.items()}
+
+    def take_moved(self) -> dict[str, tuple[int, frozenset[str]]]:
+        """Return the cursors whose positions are not stored yet, and regard them as stored."""
+        moved = {name: (cursor.position, cursor.pipelines) for name, cursor in self._cursors.items() if cursor.dirty}
         for name in moved:
             self._cursors[name].dirty = False
         return moved
@@ -90,7 +94,7 @@ class Cursors:
 
 
 def start_position(spec: CursorSpec, stored: Mapping[str, tuple[int, frozenset[str]]], end: int) -> int:
-    """Return where a cursor begins: where its reader says, where it stood, or, for a new one, at the end."""
+    """Return where a cursor begins: where its reader says, where it stood, or, for a new one, at `end`."""
     if spec.resume is not None:
         return spec.resume
     return stored[spec.name][0] if spec.name in stored else end

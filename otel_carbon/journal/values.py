@@ -14,12 +14,14 @@ _MIB = 1 << 20
 class JournalSettings:
     """How large a journal may become and how hard it writes.
 
-    `max_bytes` bounds the payloads that are not delivered yet. Without `fsync` an acknowledged payload survives the
-    end of the process but not a power cut.
+    `max_bytes` bounds the payloads that are not delivered yet, `max_age_s` how long, in time that a gateway ran, one
+    may have waited (0: for ever): beyond either, nothing more is taken. Without `fsync` an acknowledged payload
+    survives the end of the process but not a power cut.
     """
 
     max_bytes: int = 2 * _GIB
     fsync: bool = True
+    max_age_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ class Settings:
     | `journal_id` | `str`, changes when the journal file is a new one; part of the name of a cursor kept elsewhere |
     | `estimator` | for exporters and connectors: the `Estimator` of the `carbon` processor in front of them, if any |
     | `reader` | for exporters: the `SpanReader` of that processor |
-    | `has_room` | `Callable[[], bool]`, False while the journal is full or cannot be written: refuse before reading |
+    | `no_room` | `Callable[[], str \| None]`: why the journal takes nothing now; refuse before reading |
     | `refusal` | for receivers and connectors: `Callable[[], str \| None]`, why a processor behind it would refuse |
     """
 

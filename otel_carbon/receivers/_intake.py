@@ -33,7 +33,7 @@ class Intake:
     def __init__(self, settings: Settings, transport: str) -> None:
         self._consumers = settings.consumers
         self._telemetry: Telemetry | None = settings.shared.get("telemetry")
-        self._has_room: Callable[[], bool] = settings.shared.get("has_room", _always)
+        self._no_room: Callable[[], str | None] = settings.shared.get("no_room", _never)
         self._refusal: Callable[[], str | None] = settings.shared.get("refusal", _never)
         self._labels = {"receiver": settings.id, "transport": transport}
 
@@ -43,9 +43,7 @@ class Intake:
 
     def check_room(self) -> None:
         """Raise UnavailableError when the pipeline cannot take anything now."""
-        if not self._has_room():
-            raise UnavailableError("the journal is full; its exporters are behind", _NO_ROOM_RETRY_AFTER_S)
-        refusal = self._refusal()
+        refusal = self._no_room() or self._refusal()
         if refusal is not None:
             raise UnavailableError(refusal, _NO_ROOM_RETRY_AFTER_S)
 
@@ -100,10 +98,6 @@ def _read(signal: Signal, body: bytes, warning: str) -> tuple[Payload, Partial |
     rejected, message = rejections(body) if signal is Signal.TRACES else (0, "")
     said = "; ".join(filter(None, (message, warning)))
     return payload, Partial(rejected, said) if said else None
-
-
-def _always() -> bool:
-    return True
 
 
 def _never() -> None:

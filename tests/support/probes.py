@@ -51,7 +51,7 @@ class Inlet:
         self.config = config
         self.consumers: Mapping[Signal, Consumer] = settings.consumers
         self.endpoints: dict[str, str] = {}
-        self.has_room = settings.shared["has_room"]
+        self.no_room = settings.shared["no_room"]
         self.running = False
 
     async def start(self) -> None:
