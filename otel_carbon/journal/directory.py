@@ -10,7 +10,7 @@ from typing import Self
 
 from otel_carbon.errors import StorageError
 
-__all__ = ["DataDirectory"]
+__all__ = ["DataDirectory", "sync_folder"]
 
 _LOCK_NAME = "lock"
 
@@ -45,8 +45,7 @@ class DataDirectory:
 
 def _locked(path: Path) -> int:
     try:
-        for folder in (*reversed(path.parents), path):
-            folder.mkdir(mode=0o700, exist_ok=True)  # `parents=True` would give those its own, open mode
+        _make(path)
         lock = os.open(path / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StorageError(
@@ -61,6 +60,22 @@ def _locked(path: Path) -> int:
         os.close(lock)
         raise _refused(path, error, owner) from error
     return lock
+
+
+def _make(path: Path) -> None:
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)  # `parents=True` would give those its own, open mode
+            sync_folder(folder.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Let the names in a folder outlive a power cut: syncing a new file promises its bytes, not that it has a name."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_pid(lock: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from otel_carbon.journal.directory import sync_folder
 from otel_carbon.journal.format import Row, connect, cursor_crc32, entry_crc32, storage_error
 from otel_carbon.journal.pages import Pages, Record
 
@@ -84,7 +84,7 @@ def finish(path: Path) -> Path | None:
     Path(f"{path}-shm").unlink(missing_ok=True)
     salvaged.replace(path)
     for folder in (kept_in.parent, path.parent):
-        _sync(folder)
+        sync_folder(folder)
     return kept_in
 
 
@@ -189,11 +189,3 @@ def _folder(path: Path) -> Path:
 
 def _beside(path: Path, what: str) -> Path:
     return path.with_name(f"{path.name}.{what}")
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

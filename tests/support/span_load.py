@@ -57,9 +57,13 @@ class SpanLoad:
             if not await send(traces(first, self._spans, genai=genai)):
                 self._unanswered.append(number)
                 return
-            self.acknowledged |= ids
-            self.acknowledged_genai |= ids if genai else set()
-            self.some.set()
+            self.acknowledge(ids, genai=genai)
+
+    def acknowledge(self, ids: set[str], *, genai: bool) -> None:
+        """Note what the gateway has taken."""
+        self.acknowledged |= ids
+        self.acknowledged_genai |= ids if genai else set()
+        self.some.set()
 
     def _take_number(self) -> int:
         self._next += 1

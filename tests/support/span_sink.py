@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-__all__ = ["SpanSink", "serving_sink"]
+__all__ = ["SpanSink", "serving_sink", "span_ids"]
 
 _SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 _Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -33,10 +33,14 @@ class SpanSink:
         """Answer one request."""
         turned_away = self._chance.random() < self.unavailable
         if not turned_away or self._chance.random() < 0.5:
-            self.spans.update(_span_ids(body))
+            self.keep(span_ids(body))
         if turned_away:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "come back later")
         return b""
+
+    def keep(self, ids: list[str]) -> None:
+        """Note what has come."""
+        self.spans.update(ids)
 
 
 @asynccontextmanager
@@ -53,7 +57,8 @@ async def serving_sink(sink: SpanSink) -> AsyncIterator[SpanSink]:
         await server.stop(0)
 
 
-def _span_ids(body: bytes) -> list[str]:
+def span_ids(body: bytes) -> list[str]:
+    """Return the ids of the spans in a request."""
     request = ExportTraceServiceRequest.FromString(body)
     scopes = [scope for resource in request.resource_spans for scope in resource.scope_spans]
     return [span.span_id.hex() for scope in scopes for span in scope.spans]
