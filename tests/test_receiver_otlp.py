@@ -278,7 +278,7 @@ async def test_everything_is_counted_by_signal_and_transport() -> None:
         ("receiver_refused_spans", "otlp/test", "http"): 2,
         ("receiver_requests", "refused", "otlp/test", "http"): 2,
         ("receiver_failed_spans", "otlp/test", "http"): 2,
-        ("receiver_requests", "failed", "otlp/test", "http"): 1,
+        ("receiver_requests", "failure", "otlp/test", "http"): 1,
     }
 
 

@@ -7,46 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
+from otel_carbon.gateway.self_metrics import PREFIX, SELF_METRICS
 from otel_carbon.pipeline.memory import resident_bytes
 
 __all__ = ["Family", "SelfMetrics", "exposition"]
 
 Labels = tuple[tuple[str, str], ...]
-
-_PREFIX = "otelcarbon_"
-_HELP: Mapping[str, str] = MappingProxyType(
-    {
-        "receiver_accepted": "Items that were acknowledged: they are on disk.",
-        "receiver_refused": "Items that were not taken; the sender still has them.",
-        "receiver_failed": "Items that were lost to an error in the gateway.",
-        "receiver_requests": "Requests by outcome.",
-        "processor_incoming_items": "Items that came into a processor.",
-        "processor_outgoing_items": "Items that left a processor.",
-        "processor_redacted_items": "Spans and log records that a redact processor took content out of.",
-        "processor_memory_limiter_accepted": "Items that a memory limiter let pass.",
-        "processor_memory_limiter_refused": "Items that a memory limiter refused; the sender still has them.",
-        "exporter_sent": "Items that a destination took.",
-        "exporter_send_failed": "Items that a destination will never take.",
-        "exporter_rejected_items": "Items that a destination took the request of but refused (partial success).",
-        "exporter_dropped_metric_points": "Metric points that Prometheus cannot hold, by reason.",
-        "ledger_spans": "GenAI-related spans by outcome: counted, duplicate, failed, parent, replayed, conflict.",
-        "exporter_queue_size": "Bytes that wait in the journal for an exporter.",
-        "exporter_queue_capacity": "Bytes that the journal holds at most.",
-        "exporter_in_flight_requests": "Deliveries that are on their way.",
-        "journal_size": "Bytes that somebody still has to get.",
-        "config_reloads": "Times the config was read again, by outcome: success, refused.",
-        "config_last_reload_successful": "1 when the config that was read last is in force, 0 when it was refused.",
-        "config_last_reload_success_timestamp_seconds": "When the config that is in force was read, in Unix seconds.",
-        "journal_oldest_age_seconds": "How long the oldest of them has waited while the gateway ran.",
-        "journal_damaged_payloads": "Payloads of a damaged journal that not everybody gets.",
-        "journal_damaged_items": "Spans, data points and log records in them.",
-        "process_uptime": "Seconds since the start.",
-        "process_cpu_seconds": "CPU time of the process, user and system.",
-        "process_memory_rss": "Resident memory in bytes.",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +74,15 @@ def exposition(families: Iterable[Family]) -> str:
     """
     lines: list[str] = []
     for family in families:
-        name = f"{_PREFIX}{family.name}"
+        name = f"{PREFIX}{family.name}"
         lines += [f"# HELP {name} {_help(family.name)}", f"# TYPE {name} {family.type}"]
         lines += [f"{name}{_labels(labels)} {value!r}" for labels, value in sorted(family.values.items())]
     return "\n".join(lines) + "\n"
 
 
 def _help(name: str) -> str:
-    found = [text for prefix, text in _HELP.items() if name.startswith(prefix)]
-    return found[0] if found else name.replace("_", " ")
+    known = SELF_METRICS.get(name)
+    return name.replace("_", " ") if known is None else known.help
 
 
 def _labels(labels: Labels) -> str:

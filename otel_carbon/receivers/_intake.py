@@ -25,7 +25,7 @@ _ITEMS: Mapping[Signal, str] = MappingProxyType(
 class Intake:
     """Reads a request and hands it to the consumer of its signal.
 
-    Counts, per receiver and transport, `receiver_requests` by outcome (success, refused, failed) and
+    Counts, per receiver and transport, `receiver_requests` by outcome (success, refused, failure) and
     `receiver_{accepted,refused,failed}_{spans,metric_points,log_records}`, as the Collector does: refused is what the
     sender still has, failed what went wrong in here.
     """
@@ -80,7 +80,7 @@ class Intake:
     def refuse(self, error: Exception) -> Refusal:
         """Return the answer to a request that ended with an error, and count the request."""
         answer = refusal(error)
-        self._count("receiver_requests", 1, outcome="failed" if answer.http_status == 500 else "refused")
+        self._count("receiver_requests", 1, outcome="failure" if answer.http_status == 500 else "refused")
         return answer
 
     def _count(self, name: str, value: int, **labels: str) -> None:
