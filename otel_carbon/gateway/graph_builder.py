@@ -77,7 +77,8 @@ class _Builder:
         connectors: dict[str, Connector] = self._sources(Kind.CONNECTOR, pipelines, wiring)
         receivers: dict[str, Receiver] = self._sources(Kind.RECEIVER, pipelines, wiring)
         for id_, pipeline in pipelines.items():
-            pipeline.connectors += [connectors[end] for end in self._wanted[id_].exporters if end in connectors]
+            pipeline.watchers += [connectors[end] for end in self._wanted[id_].exporters if end in connectors]
+            pipeline.watchers += self._shared.get("watchers", ())
         refusals = {key: self._refusals(key[1]) for key in wiring}
         return Graph(
             receivers, connectors, exporters, pipelines, self._routes(exporters), self._built, wiring, refusals

@@ -5,13 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import Protocol
 
-from otel_carbon.pipeline.component import Connector, Consumer, Processor, Telemetry
+from otel_carbon.pipeline.component import Consumer, Processor, Telemetry
 from otel_carbon.pipeline.pdata import Payload, Signal
 
 __all__ = ["Pipeline", "fan_out"]
 
 _LONG_BODY_BYTES = 1 << 20  # what takes longer than some milliseconds must not keep every other request waiting
+
+
+class Watcher(Protocol):
+    """A connector, or whoever else wants to see what passed."""
+
+    def observe(self, payload: Payload) -> None:
+        """See a payload that has been acknowledged. Must not block."""
+        ...
 
 
 class Pipeline:
@@ -27,13 +36,13 @@ class Pipeline:
     ) -> None:
         self.id = id_
         self.signal = signal
-        self.connectors: list[Connector] = []
+        self.watchers: list[Watcher] = []
         self._processors = processors
         self._append = append
         self._telemetry = telemetry
 
     async def consume(self, payload: Payload) -> None:
-        """Process the payload, write it to the journal, and show it to the connectors.
+        """Process the payload, write it to the journal, and show it to whoever watches.
 
         Raises:
             InvalidDataError: a processor cannot read it.
@@ -44,8 +53,8 @@ class Pipeline:
         else:
             processed = self._process(payload)
         await asyncio.wrap_future(self._append(self.id, processed))
-        for connector in self.connectors:
-            connector.observe(processed)
+        for watcher in self.watchers:
+            watcher.observe(processed)
 
     def _process(self, payload: Payload) -> Payload:
         for id_, processor in self._processors:

@@ -78,6 +78,14 @@ def _of_exporters() -> Iterable[SelfMetric]:
 
 
 def _of_the_process() -> Iterable[SelfMetric]:
+    text = "Energy that the gateway itself used, at the server, with its bounds."
+    yield SelfMetric("process_energy_joules", "counter", "J", ("bound",), text)
+    text = "Emissions of that energy, at the meter of the facility."
+    yield SelfMetric("process_co2e_grams", "counter", "g", ("bound",), text)
+    text = "Emissions that the gateway put on calls since it started."
+    yield SelfMetric("measured_co2e_grams", "counter", "g", ("bound",), text)
+    text = "The gateway's own emissions over those that it measured; absent until there are any."
+    yield SelfMetric("process_co2e_ratio", "gauge", "1", ("bound",), text)
     text = "Times the config was read again, by outcome: success, refused."
     yield SelfMetric("config_reloads", "counter", "{reload}", ("outcome",), text)
     text = "1 when the config that was read last is in force, 0 when it was refused."

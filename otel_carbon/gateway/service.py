@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from otel_carbon.factors import FactorTables
 from otel_carbon.gateway.config import GatewayConfig
 from otel_carbon.gateway.delivery import Delivery
 from otel_carbon.gateway.graph import NOTHING_BUILT, Built, Graph, Key
 from otel_carbon.gateway.graph_builder import build_graph
 from otel_carbon.gateway.live import fixed_changes
+from otel_carbon.gateway.own_footprint import Measured, OwnFootprint, place_of
 from otel_carbon.gateway.running import Running
-from otel_carbon.gateway.status import describe, unready_reason
+from otel_carbon.gateway.status import describe, register_own, unready_reason
 from otel_carbon.gateway.telemetry import SelfMetrics, exposition
 from otel_carbon.journal import DataDirectory, Journal, JournalSettings
 from otel_carbon.pipeline.duration import duration_s
@@ -25,6 +27,7 @@ __all__ = ["JOURNAL_NAME", "Gateway"]
 JOURNAL_NAME = "journal.db"
 
 _LOG = logging.getLogger(__name__)
+_READ_ENERGY_EVERY_S = 60.0  # a RAPL counter goes round in some minutes
 
 
 class Gateway:
@@ -45,6 +48,10 @@ class Gateway:
         self._journal: Journal | None = None
         self._running: Running | None = None
         self._stopping = False
+        energy = config.service.telemetry.energy
+        self._own = OwnFootprint(energy.meter(), place_of(energy, FactorTables.bundled()), Measured())
+        register_own(self.telemetry, self._own)
+        self._reading: asyncio.Task[None] | None = None
 
     @property
     def endpoints(self) -> Mapping[str, str]:
@@ -83,6 +90,7 @@ class Gateway:
             self._journal = Journal(self._journal_dir / JOURNAL_NAME, settings)
             self._running = Running(self._journal, self.telemetry)
             await self._running.start(self._build(self.config, NOTHING_BUILT))
+            self._reading = asyncio.create_task(self._read_energy(), name="own energy")
         except BaseException:
             await self.stop(drain_timeout_s=0.0)
             raise
@@ -118,6 +126,8 @@ class Gateway:
         running, self._running, self._stopping = self._running, None, self._running is not None
         if drain_timeout_s is None:
             drain_timeout_s = duration_s(self.config.service.drain_timeout, "drain_timeout")
+        if self._reading is not None:
+            self._reading.cancel()
         if running is not None:
             await running.stop_receiving()
             left = await self._told(await running.drain(drain_timeout_s))
@@ -146,7 +156,7 @@ class Gateway:
         running, graph = self._running, self._graph
         if graph is None or running is None or self._journal is None:
             return {}
-        return describe(graph, self.config, self._journal, running.deliveries)
+        return {**describe(graph, self.config, self._journal, running.deliveries), "own": self._own.describe()}
 
     @property
     def _graph(self) -> Graph | None:
@@ -161,9 +171,15 @@ class Gateway:
             "data_dir": self.data_dir,
             "journal_id": self._journal.id,
             "no_room": self._journal.refusal,
+            "watchers": (self._own.measured,),
         }
         valve = self._running.valve
         return build_graph(config, shared, self._journal.append, source=self._source, valve=valve, earlier=earlier)
+
+    async def _read_energy(self) -> None:
+        while True:
+            await asyncio.sleep(_READ_ENERGY_EVERY_S)
+            await asyncio.to_thread(self._own.read)
 
     async def _told(self, left: list[Delivery]) -> tuple[str, ...]:
         """Say in the log what stays in the journal, and return the names of the cursors."""

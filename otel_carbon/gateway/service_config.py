@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from otel_carbon.errors import ConfigError
+from otel_carbon.gateway.own_footprint import EnergyConfig
 from otel_carbon.gateway.topology import PipelineConfig
 from otel_carbon.pipeline.duration import duration_s
 from otel_carbon.security.certificates import ServerTlsConfig
@@ -93,6 +94,7 @@ class TelemetryConfig:
     """`service::telemetry`: what the gateway tells about itself."""
 
     logs: LogsConfig = field(default_factory=LogsConfig)
+    energy: EnergyConfig = field(default_factory=EnergyConfig)
 
 
 @dataclass(frozen=True, slots=True)

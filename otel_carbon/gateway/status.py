@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from otel_carbon.gateway.config import GatewayConfig
 from otel_carbon.gateway.delivery import Delivery
 from otel_carbon.gateway.graph import Graph
+from otel_carbon.gateway.own_footprint import OwnFootprint
 from otel_carbon.gateway.telemetry import Labels, SelfMetrics
 from otel_carbon.journal import Journal
 
-__all__ = ["describe", "register_gauges", "unready_reason"]
+__all__ = ["describe", "register_gauges", "register_own", "unready_reason"]
 
 
 def unready_reason(journal: Journal, graph: Graph) -> str | None:
@@ -35,6 +37,25 @@ def register_gauges(telemetry: SelfMetrics, journal: Journal, deliveries: Sequen
     telemetry.gauge(
         "exporter_in_flight_requests", lambda: {_labels(one): float(one.state.in_flight) for one in deliveries}
     )
+
+
+def register_own(telemetry: SelfMetrics, own: OwnFootprint) -> None:
+    """Let the gateway's metrics show its own energy and emissions, by bound."""
+    names = {
+        "process_energy_joules": "energy_joules",
+        "process_co2e_grams": "co2e_grams",
+        "measured_co2e_grams": "measured_co2e_grams",
+        "process_co2e_ratio": "ratio",
+    }
+    for name, key in names.items():
+        telemetry.gauge(name, partial(_bounds, own, key))
+
+
+def _bounds(own: OwnFootprint, key: str) -> dict[Labels, float]:
+    interval = own.read().get(key)
+    if interval is None:
+        return {}
+    return {(("bound", bound),): getattr(interval, bound) for bound in ("low", "central", "high")}
 
 
 def describe(graph: Graph, config: GatewayConfig, journal: Journal, deliveries: Sequence[Delivery]) -> dict[str, Any]:

@@ -55,8 +55,9 @@ class SelfMetrics:
         """Return everything, by name."""
         with self._lock:
             found = [Family(name, "counter", dict(values)) for name, values in self._counters.items()]
-        found += [Family(name, "gauge", read()) for name, read in self._gauges.items()]
-        return sorted([*found, *self._process()], key=lambda family: family.name)
+        found += [Family(name, _type(name), read()) for name, read in self._gauges.items()]
+        shown = [family for family in (*found, *self._process()) if family.values]
+        return sorted(shown, key=lambda family: family.name)
 
     def _process(self) -> Iterable[Family]:
         usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -83,6 +84,12 @@ def exposition(families: Iterable[Family]) -> str:
 def _help(name: str) -> str:
     known = SELF_METRICS.get(name)
     return name.replace("_", " ") if known is None else known.help
+
+
+def _type(name: str) -> str:
+    """Return the type of what is asked when somebody looks: some of it only grows."""
+    known = SELF_METRICS.get(name)
+    return "gauge" if known is None else known.type
 
 
 def _labels(labels: Labels) -> str:

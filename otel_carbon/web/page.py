@@ -47,6 +47,7 @@ nav a { margin-right: 1rem; }
 <h1>otel-carbon</h1>
 <p class="soft">$date (UTC) · $state</p>
 $today
+$own
 <h2>Destinations</h2>
 <div class="scroll"><table>
 <thead><tr><th>Exporter</th><th>Signal</th><th class="number">Waiting</th><th>State</th></tr></thead>
@@ -80,7 +81,28 @@ def status_page(
     state = "ready" if unready_reason is None else f'<span class="bad">not ready: {escape(unready_reason)}</span>'
     today = f'<p class="bad">{escape(report)}</p>' if isinstance(report, str) else _today(report)
     cursors = "".join(_cursor(cursor) for cursor in described.get("cursors", {}).values())
-    return _PAGE.substitute(date=now.date().isoformat(), state=state, today=today, cursors=cursors)
+    own = _own(described.get("own"))
+    return _PAGE.substitute(date=now.date().isoformat(), state=state, today=today, own=own, cursors=cursors)
+
+
+def _own(own: Mapping[str, Any] | None) -> str:
+    """Return what the gateway itself used since it started, and how much that is of what it measured."""
+    if own is None:
+        return ""
+    wh = {bound: joules / 3600 for bound, joules in own["energy_joules"].items()}
+    used = f"{_in_line(wh, 'Wh')}, {_in_line(own['co2e_grams'], 'gCO₂e')}"
+    ratio = own.get("ratio")
+    share = (
+        ""
+        if ratio is None
+        else f": {ratio['central']:.2%} of what it measured ({ratio['low']:.2%} to {ratio['high']:.2%})"
+    )
+    how = "RAPL" if own["method"] == "rapl" else "CPU time"
+    return f'<p class="soft">This gateway itself, since it started, by {how}: {used}{share}.</p>'
+
+
+def _in_line(interval: Mapping[str, float], unit: str) -> str:
+    return _banded(interval, unit).replace('<span class="band">', " (").replace("</span>", ")")
 
 
 def _today(report: Mapping[str, Any]) -> str:
