@@ -145,16 +145,44 @@ def test_limits_that_cannot_work_are_refused(settings: dict[str, Any], message: 
         Config(**settings)
 
 
-def test_the_memory_of_the_control_group_goes_before_that_of_the_machine(tmp_path: Path) -> None:
-    none, small, absurd = tmp_path / "none", tmp_path / "small", tmp_path / "absurd"
-    none.write_text("max\n", encoding="ascii")
-    small.write_text(f"{300 * _MIB}\n", encoding="ascii")
-    absurd.write_text("9223372036854771712\n", encoding="ascii")  # what version 1 says where there is no limit
+def _control_groups(folder: Path, membership: str, limits: dict[str, str]) -> tuple[Path, Path]:
+    for name, limit in limits.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"{limit}\n", encoding="ascii")
+    (folder / "own").write_text(membership, encoding="ascii")
+    return folder, folder / "own"
 
-    machine_bytes = total_bytes(())
-    assert total_bytes((str(tmp_path / "missing"), str(small))) == 300 * _MIB
-    assert total_bytes((str(none), str(absurd))) == machine_bytes
-    assert resident_bytes() < machine_bytes  # type: ignore[operator]
+
+@pytest.mark.parametrize(
+    ("membership", "limits"),
+    [
+        ("0::/\n", {"memory.max": f"{300 * _MIB}"}),  # in a container
+        (
+            "0::/system.slice/otel-carbon.service\n",
+            {"memory.max": "max", "system.slice/otel-carbon.service/memory.max": f"{300 * _MIB}"},
+        ),
+        (
+            "0::/outer/inner\n",
+            {"outer/memory.max": f"{300 * _MIB}", "outer/inner/memory.max": f"{400 * _MIB}"},
+        ),
+        (
+            "5:cpu,cpuacct:/x\n4:memory:/docker/of-the-host\n",  # version 1, where the path is that of the host
+            {"memory/memory.limit_in_bytes": f"{300 * _MIB}"},
+        ),
+    ],
+)
+def test_the_memory_of_the_control_group_goes_before_that_of_the_machine(
+    tmp_path: Path, membership: str, limits: dict[str, str]
+) -> None:
+    assert total_bytes(*_control_groups(tmp_path, membership, limits)) == 300 * _MIB
+
+
+@pytest.mark.parametrize("limit", ["max", "9223372036854771712"])  # version 1 writes this where there is no limit
+def test_without_a_limit_there_is_the_memory_of_the_machine(tmp_path: Path, limit: str) -> None:
+    no_groups = total_bytes(tmp_path, tmp_path / "missing")
+
+    assert total_bytes(*_control_groups(tmp_path, "0::/\n", {"memory.max": limit})) == no_groups
+    assert (resident_bytes() or 0) < no_groups
 
 
 class _Counts:

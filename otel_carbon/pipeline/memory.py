@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 __all__ = ["give_memory_back", "resident_bytes", "total_bytes"]
 
-_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUP = Path("/proc/self/cgroup")
 
 
 def resident_bytes() -> int | None:
@@ -22,13 +24,27 @@ def resident_bytes() -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def total_bytes(cgroup_limits: tuple[str, ...] = _CGROUP_LIMITS) -> int:
-    """Return the memory that this process may use: that of its control group, or else of the machine."""
+def total_bytes(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUP) -> int:
+    """Return the memory that this process may use: of its control group or one around it, or else of the machine."""
     machine_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for path in cgroup_limits:
-        with suppress(OSError, ValueError):  # not this version of control groups, or "max"
-            return min(int(Path(path).read_text(encoding="ascii")), machine_bytes)
-    return machine_bytes
+    return min([machine_bytes, *_limits(cgroups, own)])
+
+
+def _limits(cgroups: Path, own: Path) -> Iterator[int]:
+    """Yield the limits of the control groups that this process is in, of version 1 or 2."""
+    try:
+        lines = own.read_text(encoding="utf-8").splitlines()
+    except OSError:  # no control groups here
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        base, name = (cgroups / "memory", "memory.limit_in_bytes") if controllers else (cgroups, "memory.max")
+        group = PurePosixPath(path)
+        for around in (group, *group.parents):  # in a container only the last of them can be seen, and is its own
+            with suppress(OSError, ValueError):  # "max" is no number, and no limit
+                yield int((base / around.relative_to("/") / name).read_text(encoding="ascii"))
 
 
 def give_memory_back() -> None:
