@@ -4,7 +4,7 @@ VENV := .venv
 PYTEST_ARGS ?= -n auto
 STAMP := $(VENV)/.installed
 
-.PHONY: run test e2e crash matrix check sbom clean
+.PHONY: run test e2e crash matrix check sbom fuzz clean
 
 run: $(STAMP)  ## the whole path on real input; ONCE=1 ends after the report
 	$(VENV)/bin/otel-carbon demo $(if $(ONCE),--once)
@@ -32,6 +32,18 @@ sbom: $(STAMP)  ## what is installed with the gateway, as CycloneDX, in dist/sbo
 	$(VENV)/bin/uv pip install --quiet --python .cache/sbom/bin/python '.[gateway]'
 	$(VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
 		--output-reproducible -o dist/sbom.cdx.json .cache/sbom/bin/python
+
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= protobuf otlp_json compressed config tokens
+
+fuzz: $(STAMP)  ## every parser with atheris, FUZZ_SECONDS each; what crashes one is written to .cache/fuzz/crashes
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --group fuzz
+	mkdir -p .cache/fuzz/crashes $(FUZZ_TARGETS:%=.cache/fuzz/%)
+	for target in $(FUZZ_TARGETS); do \
+		PYTHONPATH=tests/fuzz $(VENV)/bin/python tests/fuzz/run.py $$target .cache/fuzz/$$target tests/fuzz/corpus/$$target \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=1024 -artifact_prefix=.cache/fuzz/crashes/$$target- \
+			-verbosity=0 -print_final_stats=1 || exit 1; \
+	done
 
 $(STAMP): pyproject.toml otel_carbon/_version.py
 	$(PYTHON) -m venv $(VENV)
