@@ -14,7 +14,7 @@ from ledger_cases import EIGHT_O_CLOCK, SECOND
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from otel_carbon.errors import ConfigError, PermanentExportError, RetryableExportError, StorageError
+from otel_carbon.errors import ConfigError, RetryableExportError, StorageError
 from otel_carbon.estimator import Estimator, EstimatorSettings
 from otel_carbon.exporters.ledger import FACTORY, Config, LedgerExporter
 from otel_carbon.factors import FactorTables
@@ -23,6 +23,7 @@ from otel_carbon.ledger.columns import COLUMN_NAMES
 from otel_carbon.pipeline.component import JournalEntry, Settings
 from otel_carbon.pipeline.pdata import Payload, Signal
 from otel_carbon.pipeline.tally import Tally
+from otel_carbon.pipeline.undelivered import RefusedError
 from otel_carbon.processors import carbon
 from otel_carbon.processors.carbon import CarbonProcessor
 
@@ -207,10 +208,10 @@ async def test_an_unreadable_entry_does_not_take_the_others_along(build: Build) 
     exporter = build()
     await exporter.start()
 
-    with pytest.raises(PermanentExportError, match="7 spans") as raised:
+    with pytest.raises(RefusedError, match="cannot be read") as raised:
         await exporter.export([_entry(1, _request(9)[:-3], items=7), _entry(2, _request(1))])
 
-    assert raised.value.failed_items == 7
+    assert [one.entry.position for one in raised.value.undelivered] == [1]
     assert _rows(exporter, "SELECT COUNT(*) FROM lines") == [(1,)]
     assert await exporter.position() == 2
     await exporter.shutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import grpc
@@ -11,11 +12,14 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from otel_carbon.errors import ExportError, PermanentExportError, RetryableExportError
-from otel_carbon.exporters._queue import ContentRefusedError
+from otel_carbon.exporters._sender import ContentRefusedError
 
 __all__ = ["grpc_failure"]
 
 _OUR_OWN_LIMIT = "CLIENT: Received message larger than max"  # the answer is too large: the data itself was taken
+# How servers say that it is the size: Go and C "larger than max", Java "exceeds maximum size", ours "larger than the
+# limit". The same code without it is a quota, which smaller requests would not help.
+_SIZE = re.compile(r"larger than|exceeds|too large|too big", re.IGNORECASE)
 _DETAILS_KEY = "grpc-status-details-bin"
 _RETRYABLE = frozenset(
     {
@@ -46,7 +50,8 @@ def grpc_failure(error: grpc.aio.AioRpcError, endpoint: str) -> ExportError:
     if code in _RETRYABLE or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and asked_s is not None):
         return RetryableExportError(message, asked_s)
     if code in _ABOUT_CONTENT and _OUR_OWN_LIMIT not in details:
-        return ContentRefusedError(message)
+        too_large = code is grpc.StatusCode.RESOURCE_EXHAUSTED and _SIZE.search(details) is not None
+        return ContentRefusedError(message, too_large=too_large)
     return PermanentExportError(message)
 
 

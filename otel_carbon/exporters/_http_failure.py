@@ -9,12 +9,13 @@ from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 
 from otel_carbon.errors import ExportError, PermanentExportError, RetryableExportError
-from otel_carbon.exporters._queue import ContentRefusedError
+from otel_carbon.exporters._sender import ContentRefusedError
 
 __all__ = ["http_failure", "retry_after_s"]
 
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _ABOUT_CONTENT = frozenset({400, 413, 422, 500})
+_TOO_LARGE = 413
 _MAX_TEXT_CHARS = 300
 
 
@@ -24,7 +25,7 @@ def http_failure(url: str, status: int, retry_after: str | None, body: bytes, no
     if status in _RETRYABLE:
         return RetryableExportError(message, retry_after_s(retry_after, now_unix_s))
     if status in _ABOUT_CONTENT:
-        return ContentRefusedError(message)
+        return ContentRefusedError(message, too_large=status == _TOO_LARGE)
     return PermanentExportError(message)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from otel_carbon.errors import InvalidDataError, PermanentExportError, RetryableExportError, StorageError
+from otel_carbon.errors import InvalidDataError, RetryableExportError, StorageError
 from otel_carbon.estimator import Estimator, settings_from_environment
 from otel_carbon.factors import FactorTables
 from otel_carbon.ledger import Ledger, Recorded, ledger_path
@@ -18,6 +18,7 @@ from otel_carbon.pipeline.otlp import sightings
 from otel_carbon.pipeline.pdata import Enriched, Signal
 from otel_carbon.pipeline.sender import sent_by
 from otel_carbon.pipeline.tally import Tally
+from otel_carbon.pipeline.undelivered import RefusedError, Undelivered
 from otel_carbon.spans import SpanReader
 
 __all__ = ["FACTORY", "Config", "LedgerExporter"]
@@ -75,7 +76,7 @@ class LedgerExporter:
 
         Raises:
             RetryableExportError: the disk did not take them; nothing of them is recorded.
-            PermanentExportError: some entries cannot be read; all others are recorded.
+            RefusedError: some entries cannot be read; all others are recorded.
         """
         if not entries:
             return
@@ -85,7 +86,7 @@ class LedgerExporter:
                 tally.add_reversed(reversal)
         self._count(recorded)
         if unreadable:
-            raise PermanentExportError(f"{unreadable} spans are in requests that cannot be read", unreadable)
+            raise RefusedError(unreadable)
 
     def _open(self) -> Ledger:
         if self._estimator is None:
@@ -99,15 +100,15 @@ class LedgerExporter:
             raise RetryableExportError(f"{self._id} is not started")
         return self._ledger
 
-    def _record(self, entries: Sequence[JournalEntry]) -> tuple[Recorded, int]:
+    def _record(self, entries: Sequence[JournalEntry]) -> tuple[Recorded, Sequence[Undelivered]]:
         ledger = self._opened()
         seen: list[Enriched] = []
-        unreadable = 0
+        unreadable: list[Undelivered] = []
         for entry in entries:
             try:
                 seen += self._enriched(entry)
-            except InvalidDataError:
-                unreadable += entry.payload.items
+            except InvalidDataError as error:
+                unreadable.append(Undelivered(entry, f"the request cannot be read: {error}"))
         cursor = (self._cursor, entries[-1].position)
         try:
             recorded = ledger.record(

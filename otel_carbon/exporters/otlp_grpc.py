@@ -15,7 +15,8 @@ from otel_carbon.errors import ConfigError
 from otel_carbon.exporters._grpc_failure import grpc_failure
 from otel_carbon.exporters._headers import check_headers, revealed
 from otel_carbon.exporters._partial import PartialSuccessLog
-from otel_carbon.exporters._queue import QueueConfig, Sender
+from otel_carbon.exporters._queue_config import QueueConfig, queue_limit
+from otel_carbon.exporters._sender import Sender
 from otel_carbon.exporters._tls import read_pem
 from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings, Stability
 from otel_carbon.pipeline.duration import duration_s
@@ -92,9 +93,12 @@ class OtlpGrpcExporter:
         self._timeout_s = duration_s(config.timeout, "timeout")
         self._metadata = tuple((name.lower(), value) for name, value in revealed(config.headers).items())
         self._partial = PartialSuccessLog(settings)
-        self._sender = Sender(config.sending_queue.batch, self._send)
+        self._sender = Sender(config.sending_queue, self._send)
         self._channel: grpc.aio.Channel | None = None
         self.retry = config.retry_on_failure
+        self.read_limits = self._sender.read_limits
+        self.wait_s = self._sender.wait_s
+        self.queue_limit = queue_limit(config.sending_queue)
 
     async def start(self) -> None:
         """Prepare the channel; it connects with the first request. Raises ConfigError for a TLS file."""

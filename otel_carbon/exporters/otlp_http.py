@@ -20,7 +20,8 @@ from otel_carbon.errors import ConfigError, PermanentExportError, RetryableExpor
 from otel_carbon.exporters._headers import check_headers, revealed
 from otel_carbon.exporters._http_failure import http_failure
 from otel_carbon.exporters._partial import PartialSuccessLog
-from otel_carbon.exporters._queue import QueueConfig, Sender
+from otel_carbon.exporters._queue_config import QueueConfig, queue_limit
+from otel_carbon.exporters._sender import Sender
 from otel_carbon.exporters._tls import client_context
 from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings, Stability
 from otel_carbon.pipeline.duration import duration_s
@@ -100,9 +101,12 @@ class OtlpHttpExporter:
         self._config = config
         self._urls = _urls(config)
         self._partial = PartialSuccessLog(settings)
-        self._sender = Sender(config.sending_queue.batch, self._send)
+        self._sender = Sender(config.sending_queue, self._send)
         self._session: aiohttp.ClientSession | None = None
         self.retry = config.retry_on_failure
+        self.read_limits = self._sender.read_limits
+        self.wait_s = self._sender.wait_s
+        self.queue_limit = queue_limit(config.sending_queue)
 
     async def start(self) -> None:
         """Prepare the connections; they are made with the first request. Raises ConfigError for a TLS file."""

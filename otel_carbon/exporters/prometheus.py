@@ -13,13 +13,13 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from otel_carbon.errors import PermanentExportError
 from otel_carbon.exporters._prom_request import put_request
 from otel_carbon.exporters._prom_store import FamilyStore
 from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings, Stability, Telemetry
 from otel_carbon.pipeline.duration import duration_s
 from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint, taken_port
 from otel_carbon.pipeline.pdata import Signal
+from otel_carbon.pipeline.undelivered import RefusedError, Undelivered
 from otel_carbon.security.certificates import ServerTlsConfig
 from otel_carbon.security.guard import Guard, check_listener
 from otel_carbon.security.tokens import AuthConfig
@@ -101,17 +101,17 @@ class PrometheusExporter:
             await runner.cleanup()
 
     async def export(self, entries: Sequence[JournalEntry]) -> None:
-        """Take the data points of the entries. Raises PermanentExportError for what cannot be read."""
-        unreadable = 0
+        """Take the data points of the entries. Raises RefusedError for what cannot be read."""
+        unreadable: list[Undelivered] = []
         for entry in entries:
             try:
                 request = ExportMetricsServiceRequest.FromString(entry.payload.body)
             except DecodeError:  # a text that is not UTF-8, which the receiver lets pass
-                unreadable += entry.payload.items
+                unreadable.append(Undelivered(entry, "a request holds text that is not UTF-8"))
                 continue
             put_request(request, self._store, time.monotonic())
         if unreadable:
-            raise PermanentExportError("a request holds text that is not UTF-8", unreadable)
+            raise RefusedError(unreadable)
 
     async def _page(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))
