@@ -22,8 +22,11 @@ from otel_carbon.errors import (
 )
 from otel_carbon.gateway.config import parse_config
 from otel_carbon.gateway.service import Gateway
-from otel_carbon.pipeline.component import Exporter
+from otel_carbon.journal import Backlog
+from otel_carbon.pipeline.component import Exporter, JournalEntry
 from otel_carbon.pipeline.pdata import Signal
+from otel_carbon.pipeline.retry import RetryConfig
+from otel_carbon.pipeline.undelivered import RefusedError, Undelivered
 
 _TWO_OUTLETS = """\
     receivers: {inlet: }
@@ -141,12 +144,15 @@ async def test_what_a_destination_will_never_take_is_counted_and_passed(
 
         assert gateway.telemetry.value("exporter_sent_spans", exporter="outlet/a") == 2
         assert gateway.telemetry.value("exporter_sent_spans", exporter="outlet/b") == 9
-    assert "exporter outlet/a: 7 items of traces will never be taken: not of this kind" in caplog.text
+    assert (
+        "exporter outlet/a: 7 items of traces are not taken and kept as dead letters: not of this kind" in caplog.text
+    )
 
 
 async def test_a_partly_taken_delivery_counts_what_was_lost_and_what_was_sent(tmp_path: Path) -> None:
     async with _running(_TWO_OUTLETS, tmp_path) as gateway:
-        _outlet(gateway, "outlet/a").failing = PermanentExportError("one was bad", failed_items=1)
+        bad = Undelivered(JournalEntry(1, 0, payload(b"bad")), "it was bad")
+        _outlet(gateway, "outlet/a").failing = RefusedError([bad])
         await _inlet(gateway).take(payload(b"x", items=7))
         sent = lambda: gateway.telemetry.value("exporter_sent_spans", exporter="outlet/a")  # noqa: E731
         await _until(lambda: sent() == 6)
@@ -304,3 +310,101 @@ async def test_a_gateway_that_does_not_run_is_not_ready_and_can_be_stopped(tmp_p
     assert gateway.unready_reason() == "the gateway is not running"
     assert await gateway.stop() == ()
     assert not (tmp_path / "journal.db").exists()
+
+
+# ---- dead letters ---------------------------------------------------------------------------------------------------
+
+
+def _letters(gateway: Gateway) -> list[tuple[str, str]]:
+    assert gateway._dead_letters is not None
+    found = gateway._dead_letters.letters()
+    entries = [gateway._dead_letters.entry(letter) for letter in found]
+    return [(entry.payload.body.decode(), letter.reason) for letter, entry in zip(found, entries, strict=True) if entry]
+
+
+async def test_what_is_refused_is_kept_counted_and_visible(tmp_path: Path) -> None:
+    async with _running(_TWO_OUTLETS, tmp_path) as gateway:
+        _outlet(gateway, "outlet/a").failing = PermanentExportError("not of this kind")
+        await _inlet(gateway).take(payload(b"bad", items=7))
+        await _until(lambda: bool(_letters(gateway)))
+        lines = gateway.metrics_text().splitlines()
+
+        assert _letters(gateway) == [("bad+marker", "not of this kind")]
+        assert 'otelcarbon_dead_letters{data_type="traces",exporter="outlet/a"} 1.0' in lines
+        assert 'otelcarbon_dead_letters_size{data_type="traces",exporter="outlet/a"} 10.0' in lines
+        assert gateway.describe()["dead_letters"] == [
+            {"exporter": "outlet/a", "signal": "traces", "payloads": 1, "items": 7, "bytes": 10}
+        ]
+
+
+async def test_only_what_is_refused_is_kept_of_what_was_delivered_together(tmp_path: Path) -> None:
+    async with _running(_TWO_OUTLETS, tmp_path) as gateway:
+        refused = Undelivered(JournalEntry(1, 0, payload(b"a part", items=2)), "too large")
+        _outlet(gateway, "outlet/a").failing = RefusedError([refused])
+        await _inlet(gateway).take(payload(b"whole", items=7))
+        await _until(lambda: bool(_letters(gateway)))
+
+        assert _letters(gateway) == [("a part", "too large")]
+
+
+async def test_a_fault_of_one_entry_takes_no_other_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otel_carbon.gateway.delivery._UNFORESEEN", RetryConfig(enabled=False))
+    async with _running(_TWO_OUTLETS, tmp_path) as gateway:
+        a = _outlet(gateway, "outlet/a")
+        a.blocked.clear()
+        a.fault = b"2+marker"
+        await _inlet(gateway).take(*(payload(b"%d" % number) for number in range(4)))
+        a.blocked.set()
+        await _until(lambda: len(a.got) == 3)
+        await _until(lambda: bool(_letters(gateway)))
+
+        assert sorted(a.got) == [b"0+marker", b"1+marker", b"3+marker"]
+        assert _letters(gateway) == [("2+marker", "a fault")]
+
+
+async def test_nothing_is_passed_while_dead_letters_cannot_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otel_carbon.gateway.delivery._KEEP_AGAIN_S", 0.01)
+    async with _running(_TWO_OUTLETS, tmp_path) as gateway:
+        a = _outlet(gateway, "outlet/a")
+        assert gateway._dead_letters is not None
+        gateway._dead_letters.close()
+        a.failing = PermanentExportError("no")
+        await _inlet(gateway).take(payload(b"1"))
+        cursor = lambda: gateway.describe()["cursors"]["outlet/a:traces"]  # noqa: E731
+        await _until(lambda: "dead letters" in (cursor()["last_error"] or ""))
+
+        assert cursor()["waiting"]["payloads"] == 1
+    async with _running(_TWO_OUTLETS, tmp_path) as gateway:
+        await _until(lambda: _outlet(gateway, "outlet/a").got == [b"1+marker"])
+
+
+async def test_a_destination_that_stays_dead_keeps_what_fits_its_queue_and_the_newest(tmp_path: Path) -> None:
+    async with _running(_TWO_OUTLETS, tmp_path) as gateway:
+        a, b = _outlet(gateway, "outlet/a"), _outlet(gateway, "outlet/b")
+        a.failing = RetryableExportError("down")
+        delivery = next(one for one in gateway._deliveries if one.route.exporter_id == "outlet/a")
+        delivery._queue_limit = Backlog(payloads=2, items=1 << 40, bytes=1 << 40)
+        for number in range(5):
+            await _inlet(gateway).take(payload(b"%d" % number))
+        await _until(lambda: len(_letters(gateway)) == 3)
+        a.failing = None
+        await _until(lambda: len(a.got) == 2)
+
+        assert a.got == [b"3+marker", b"4+marker"]
+        assert [body for body, _ in _letters(gateway)] == ["0+marker", "1+marker", "2+marker"]
+        assert len(b.got) == 5
+        assert gateway.telemetry.value("exporter_send_failed_spans", exporter="outlet/a") == 3
+
+
+async def test_a_batch_waits_for_more_and_goes_when_the_gateway_stops(tmp_path: Path) -> None:
+    async with _running(_TWO_OUTLETS, tmp_path) as gateway:
+        a = _outlet(gateway, "outlet/a")
+        a.wait_s = lambda entries, _now: 0.0 if len(entries) >= 3 else 60.0  # type: ignore[attr-defined]
+        await _inlet(gateway).take(payload(b"1"), payload(b"2"))
+        await _until(lambda: len(_outlet(gateway, "outlet/b").got) == 2)
+        assert a.got == []
+        await gateway.stop()
+
+    assert a.got == [b"1+marker", b"2+marker"]

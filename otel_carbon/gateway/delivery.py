@@ -3,51 +3,55 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from otel_carbon.errors import LedgerError, PermanentExportError, RetryableExportError, StorageError, UnavailableError
+from otel_carbon.gateway.delivery_record import DeliveryRecord, DeliveryState
 from otel_carbon.gateway.graph import ExporterRoute
-from otel_carbon.journal import Journal
+from otel_carbon.journal import Backlog, Journal, ReadLimits
+from otel_carbon.journal.dead_letters import DeadLetters
 from otel_carbon.pipeline.component import Exporter, JournalEntry, Telemetry
-from otel_carbon.pipeline.pdata import Signal
 from otel_carbon.pipeline.retry import Backoff, RetryConfig
+from otel_carbon.pipeline.undelivered import Undelivered, undelivered_of
 
 __all__ = ["Delivery", "DeliveryState"]
 
-_LOG = logging.getLogger(__name__)
-_ITEMS = {Signal.TRACES: "spans", Signal.METRICS: "metric_points", Signal.LOGS: "log_records"}
-_LOG_EVERY_S = 30.0
-# What nobody foresaw may pass, but must not hold everything behind it up until the journal is full.
+_READ_AGAIN_S = 30.0
+_KEEP_AGAIN_S = 5.0
+_LOOKS_PER_WAIT = 8  # at what has arrived meanwhile, while a batch waits for more
+# What nobody foresaw is set aside in the end, and does not hold everything behind it up until the journal is full.
 _UNFORESEEN = RetryConfig(max_elapsed_time="300s")
 
 
-@dataclass(slots=True)
-class DeliveryState:
-    """What can be seen of a delivery from outside. `last_error` is None while the destination takes data."""
-
-    in_flight: int = 0
-    failing_since_unix_s: float | None = None
-    last_error: str | None = None
-
-
 class Delivery:
-    """The loop of one cursor."""
+    """The loop of one cursor.
 
-    def __init__(self, route: ExporterRoute, exporter: Exporter, journal: Journal, telemetry: Telemetry) -> None:
+    Beside `export`, an exporter may have: `retry`, how it is tried again; `read_limits`, how much it wants at once;
+    `wait_s(entries, now_unix_nano)`, how long they should wait for more; and `queue_limit`, what may wait for it.
+    """
+
+    def __init__(
+        self,
+        route: ExporterRoute,
+        exporter: Exporter,
+        journal: Journal,
+        telemetry: Telemetry,
+        dead_letters: DeadLetters,
+    ) -> None:
         self.route = route
         self.state = DeliveryState()
         self._exporter = exporter
         self._journal = journal
-        self._telemetry = telemetry
+        self._dead_letters = dead_letters
+        self._record = DeliveryRecord(route, self.state, telemetry)
         self._retry: RetryConfig = getattr(exporter, "retry", RetryConfig())
+        self._limits: ReadLimits = getattr(exporter, "read_limits", ReadLimits())
+        self._queue_limit: Backlog | None = getattr(exporter, "queue_limit", None)
         self._more = asyncio.Event()
         self._ending = asyncio.Event()
         self._drains = False
-        self._logged_s = float("-inf")
 
     def wake(self) -> None:
         """Say that there may be new entries."""
@@ -69,67 +73,109 @@ class Delivery:
             self._more.clear()
             entries = await self._read()
             if entries:
-                if not await self._deliver(entries):
+                if await self._waited(entries):
+                    continue
+                passed = await self._deliver(entries)
+                if passed is None:
                     return
-                self._journal.advance(self.route.cursor, entries[-1].position)
+                self._journal.advance(self.route.cursor, passed)
             if self._ending.is_set() and not (entries and self._drains):
                 return
             if not entries:
                 await self._more.wait()
 
     async def _read(self) -> list[JournalEntry]:
-        recent = self._journal.recent(self.route.cursor)
+        recent = self._journal.recent(self.route.cursor, self._limits)
         if recent is not None:
             return recent
         try:
-            return await asyncio.to_thread(self._journal.read, self.route.cursor)
+            return await asyncio.to_thread(self._journal.read, self.route.cursor, self._limits)
         except StorageError as error:
             self._note_failure(error)
-            await self._pause(_LOG_EVERY_S)
+            await self._pause(_READ_AGAIN_S)
             return []
 
-    async def _deliver(self, entries: Sequence[JournalEntry]) -> bool:
-        """Return whether the cursor may pass the entries; False only when it is to end."""
+    async def _waited(self, entries: Sequence[JournalEntry]) -> bool:
+        """Wait, where a batch wants more than this, and return whether it is time to look again."""
+        ask = getattr(self._exporter, "wait_s", None)
+        wait_s: float = 0.0 if ask is None or self._ending.is_set() else ask(entries, time.time_ns())
+        if wait_s <= 0.0:
+            return False
+        await self._pause(max(wait_s / _LOOKS_PER_WAIT, min(wait_s, 0.01)))
+        return True
+
+    async def _deliver(self, entries: Sequence[JournalEntry]) -> int | None:
+        """Return the position that the cursor may move to; None only when it is to end."""
         began_s = time.monotonic()
         backoff, unforeseen = Backoff(self._retry, random.random), Backoff(_UNFORESEEN, random.random)
         while True:
             error = await self._attempt(entries)
             if error is None:
-                return True
+                return entries[-1].position
+            if isinstance(error, PermanentExportError):
+                return await self._set_aside(entries, error)
+            if isinstance(error, LedgerError):
+                return await self._one_by_one(entries, error)
             self._note_failure(error)
-            waits = backoff if isinstance(error, RetryableExportError | StorageError | UnavailableError) else unforeseen
+            foreseen = isinstance(error, RetryableExportError | StorageError | UnavailableError)
+            waits = backoff if foreseen else unforeseen
             wait_s = waits.next_wait_s(time.monotonic() - began_s, getattr(error, "retry_after_s", None))
             if wait_s is None:
-                await self._give_up(entries, error)
-                return True
+                return await (self._set_aside(entries, error) if foreseen else self._one_by_one(entries, error))
+            if excess := await self._excess(entries):
+                return await self._set_aside(excess, error)
             if self._ending.is_set():
-                return False
+                return None
             await self._pause(wait_s)
 
     async def _attempt(self, entries: Sequence[JournalEntry]) -> Exception | None:
-        """Return why the entries must be tried again; None when the cursor may pass them."""
+        """Return why the entries are not delivered; None when they are."""
         self.state.in_flight += 1
         try:
             await self._exporter.export(entries)
-        except (PermanentExportError, LedgerError) as error:
-            self._note_loss(entries, error)
         except Exception as error:  # noqa: BLE001  a fault in one exporter must not stop the delivery
             return error
-        else:
-            self._note_success(_items(entries))
         finally:
             self.state.in_flight -= 1
+        self._record.success(entries)
         return None
 
-    async def _give_up(self, entries: Sequence[JournalEntry], error: Exception) -> None:
-        """Pass the entries; one by one where the fault may lie in a single one of them."""
-        if len(entries) == 1 or isinstance(error, RetryableExportError):
-            self._note_loss(entries, error)
-            return
+    async def _one_by_one(self, entries: Sequence[JournalEntry], error: Exception) -> int | None:
+        """Pass the entries; the fault may lie in a single one of them, and must not take the others along."""
+        if len(entries) == 1:
+            return await self._set_aside(entries, error)
         for entry in entries:
             again = await self._attempt([entry])
-            if again is not None:
-                self._note_loss([entry], again)
+            if again is not None and await self._set_aside([entry], again) is None:
+                return None
+        return entries[-1].position
+
+    async def _excess(self, entries: Sequence[JournalEntry]) -> Sequence[JournalEntry]:
+        """Return the oldest entries, as many as wait beyond the limit."""
+        if self._queue_limit is None:
+            return ()
+        waiting = await asyncio.to_thread(self._journal.backlog, self.route.cursor)
+        return _beyond(entries, waiting, self._queue_limit)
+
+    async def _set_aside(self, entries: Sequence[JournalEntry], error: Exception) -> int | None:
+        """Keep what is left of the entries; return the position of the last one, None when it is to end."""
+        last = entries[-1].position
+        left = [one for one in undelivered_of(error, entries) if one.entry.position <= last]
+        while not await self._keep(left):
+            if self._ending.is_set():
+                return None
+            await self._pause(_KEEP_AGAIN_S)
+        self._record.loss(entries, left, error)
+        return last
+
+    async def _keep(self, left: Sequence[Undelivered]) -> bool:
+        try:
+            kept = await asyncio.to_thread(self._dead_letters.keep, self.route.exporter_id, left, time.time_ns())
+        except StorageError as error:
+            self._note_failure(error)
+            return False
+        self._record.dropped(kept)
+        return True
 
     async def _pause(self, wait_s: float) -> None:
         try:
@@ -137,40 +183,14 @@ class Delivery:
         except TimeoutError:
             return
 
-    def _note_success(self, items: int) -> None:
-        self._count("sent", items)
-        if self.state.last_error is not None:
-            _LOG.info("exporter %s: %s are delivered again", self.route.exporter_id, self.route.signal)
-        self.state.last_error = self.state.failing_since_unix_s = None
-        self._logged_s = float("-inf")
-
-    def _note_loss(self, entries: Sequence[JournalEntry], error: Exception) -> None:
-        total = _items(entries)
-        failed = getattr(error, "failed_items", None)
-        lost = total if failed is None else failed
-        if total > lost:
-            self._count("sent", total - lost)
-        self._count("send_failed", lost)
-        self._log("exporter %s: %d items of %s will never be taken: %s", lost, error)
-
     def _note_failure(self, error: Exception) -> None:
-        if self.state.last_error is None:
-            self.state.failing_since_unix_s = time.time()
-        self.state.last_error = str(error) or type(error).__name__
-        backlog = self._journal.head - self._journal.position(self.route.cursor)
-        self._log("exporter %s: up to %d payloads of %s wait for it: %s", backlog, error)
-
-    def _log(self, message: str, number: int, error: Exception) -> None:
-        if time.monotonic() - self._logged_s < _LOG_EVERY_S:
-            return
-        self._logged_s = time.monotonic()
-        foreseen = isinstance(error, PermanentExportError | RetryableExportError | StorageError | UnavailableError)
-        trace = None if foreseen else error
-        _LOG.warning(message, self.route.exporter_id, number, self.route.signal, error, exc_info=trace)
-
-    def _count(self, what: str, items: int) -> None:
-        self._telemetry.count(f"exporter_{what}_{_ITEMS[self.route.signal]}", items, exporter=self.route.exporter_id)
+        self._record.failure(error, self._journal.head - self._journal.position(self.route.cursor))
 
 
-def _items(entries: Sequence[JournalEntry]) -> int:
-    return sum(entry.payload.items for entry in entries)
+def _beyond(entries: Sequence[JournalEntry], waiting: Backlog, limit: Backlog) -> Sequence[JournalEntry]:
+    payloads, items, size = waiting.payloads, waiting.items, waiting.bytes
+    for number, entry in enumerate(entries):
+        if payloads <= limit.payloads and items <= limit.items and size <= limit.bytes:
+            return entries[:number]
+        payloads, items, size = payloads - 1, items - entry.payload.items, size - len(entry.payload.body)
+    return entries

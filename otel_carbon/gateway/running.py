@@ -14,6 +14,7 @@ from otel_carbon.gateway.graph import Built, Graph, Key
 from otel_carbon.gateway.status import register_gauges
 from otel_carbon.gateway.telemetry import SelfMetrics
 from otel_carbon.journal import CursorSpec, Journal
+from otel_carbon.journal.dead_letters import DeadLetters
 from otel_carbon.pipeline.component import Component, Kind
 
 __all__ = ["Running"]
@@ -26,10 +27,11 @@ _SOURCES = (Kind.RECEIVER, Kind.CONNECTOR)
 class Running:
     """Starts, exchanges and stops graphs over one journal. Lives on one event loop."""
 
-    def __init__(self, journal: Journal, telemetry: SelfMetrics) -> None:
+    def __init__(self, journal: Journal, dead_letters: DeadLetters, telemetry: SelfMetrics) -> None:
         self.valve = Valve()
         self.graph: Graph | None = None
         self._journal = journal
+        self._dead_letters = dead_letters
         self._telemetry = telemetry
         self._deliveries: dict[Delivery, asyncio.Task[None]] = {}
         loop = asyncio.get_running_loop()
@@ -125,10 +127,10 @@ class Running:
 
     def _start_deliveries(self, graph: Graph) -> None:
         deliveries = [
-            Delivery(route, graph.exporters[route.exporter_id], self._journal, self._telemetry)
+            Delivery(route, graph.exporters[route.exporter_id], self._journal, self._telemetry, self._dead_letters)
             for route in graph.routes
         ]
-        register_gauges(self._telemetry, self._journal, deliveries)
+        register_gauges(self._telemetry, self._journal, deliveries, self._dead_letters)
         self._deliveries = {one: asyncio.create_task(one.run(), name=one.route.cursor) for one in deliveries}
         for task in self._deliveries.values():
             task.add_done_callback(_report)

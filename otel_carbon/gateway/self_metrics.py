@@ -50,7 +50,7 @@ def _all() -> Iterable[SelfMetric]:
     text = "Spans and log records that a redact processor took content out of."
     yield SelfMetric("processor_redacted_items", "counter", "{item}", processor, text)
     yield from _per_item("exporter_sent", "exporter", "Items that a destination took.")
-    yield from _per_item("exporter_send_failed", "exporter", "Items that a destination will never take.")
+    yield from _per_item("exporter_send_failed", "exporter", "Items not taken by a destination and kept as dead letters.")
     yield from _of_exporters()
     yield from _of_the_process()
 
@@ -69,6 +69,11 @@ def _of_exporters() -> Iterable[SelfMetric]:
     yield SelfMetric("exporter_in_flight_requests", "gauge", "{request}", cursor, text, like_collector=True)
     text = "GenAI-related spans by outcome: counted, duplicate, failed, parent, replayed, conflict."
     yield SelfMetric("ledger_spans", "counter", "{span}", ("exporter", "outcome"), text)
+    text = "Payloads that a destination did not take and that are kept."
+    yield SelfMetric("dead_letters", "gauge", "{payload}", cursor, text)
+    yield SelfMetric("dead_letters_size", "gauge", "By", cursor, "Bytes of dead letters.")
+    text = "Dead letters that had to make room for newer ones."
+    yield SelfMetric("dead_letters_dropped", "counter", "{payload}", (), text)
     yield SelfMetric("journal_size", "gauge", "By", (), "Bytes that somebody still has to get.")
     text = "How long the oldest of them has waited while the gateway ran."
     yield SelfMetric("journal_oldest_age_seconds", "gauge", "s", (), text)

@@ -19,6 +19,7 @@ from otel_carbon.gateway.running import Running
 from otel_carbon.gateway.status import describe, register_own, unready_reason
 from otel_carbon.gateway.telemetry import SelfMetrics, exposition
 from otel_carbon.journal import DataDirectory, Journal, JournalSettings
+from otel_carbon.journal.dead_letters import DEAD_LETTERS_NAME, DeadLetters
 from otel_carbon.pipeline.duration import duration_s
 from otel_carbon.pipeline.tally import Tally
 
@@ -46,6 +47,7 @@ class Gateway:
         self._journal_dir = journal_dir or data_dir
         self._directory: DataDirectory | None = None
         self._journal: Journal | None = None
+        self._dead_letters: DeadLetters | None = None
         self._running: Running | None = None
         self._stopping = False
         energy = config.service.telemetry.energy
@@ -88,7 +90,10 @@ class Gateway:
             wanted = self.config.service.journal
             settings = JournalSettings(wanted.max_bytes, wanted.fsync, duration_s(wanted.max_age, "max_age"))
             self._journal = Journal(self._journal_dir / JOURNAL_NAME, settings)
-            self._running = Running(self._journal, self.telemetry)
+            self._dead_letters = DeadLetters(
+                self._journal_dir / DEAD_LETTERS_NAME, self.config.service.dead_letters.max_bytes
+            )
+            self._running = Running(self._journal, self._dead_letters, self.telemetry)
             await self._running.start(self._build(self.config, NOTHING_BUILT))
             self._reading = asyncio.create_task(self._read_energy(), name="own energy")
         except BaseException:
@@ -134,6 +139,8 @@ class Gateway:
             await running.stop()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
+        if self._dead_letters is not None:
+            self._dead_letters.close()
         if self._directory is not None:
             self._directory.close()
         self._stopping = False
@@ -154,9 +161,10 @@ class Gateway:
     def describe(self) -> dict[str, Any]:
         """Return pipelines, components, cursors and their state, for people and for /debug/pipelines."""
         running, graph = self._running, self._graph
-        if graph is None or running is None or self._journal is None:
+        if graph is None or running is None or self._journal is None or self._dead_letters is None:
             return {}
-        return {**describe(graph, self.config, self._journal, running.deliveries), "own": self._own.describe()}
+        state = describe(graph, self.config, self._journal, running.deliveries, self._dead_letters)
+        return {**state, "own": self._own.describe()}
 
     @property
     def _graph(self) -> Graph | None:

@@ -14,9 +14,18 @@ from otel_carbon.security.certificates import ServerTlsConfig
 from otel_carbon.security.guard import check_listener
 from otel_carbon.security.tokens import AuthConfig
 
-__all__ = ["JournalConfig", "LogSamplingConfig", "LogsConfig", "ServiceConfig", "TelemetryConfig", "WebConfig"]
+__all__ = [
+    "DeadLettersConfig",
+    "JournalConfig",
+    "LogSamplingConfig",
+    "LogsConfig",
+    "ServiceConfig",
+    "TelemetryConfig",
+    "WebConfig",
+]
 
 _GIB = 1 << 30
+_MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,22 @@ class JournalConfig:
         if self.max_bytes <= 0:
             raise ConfigError("max_bytes: must be more than 0; the default is 2GiB")
         duration_s(self.max_age, "max_age")
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettersConfig:
+    """`service::dead_letters`: how much is kept of what destinations do not take; the oldest makes room.
+
+    Raises:
+        ConfigError: the size is not positive.
+    """
+
+    max_bytes: int = 256 * _MIB
+
+    def __post_init__(self) -> None:
+        """Refuse a store that could hold nothing."""
+        if self.max_bytes <= 0:
+            raise ConfigError("max_bytes: must be more than 0; the default is 256MiB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +135,7 @@ class ServiceConfig:
     pipelines: Mapping[str, PipelineConfig]
     data_dir: str | None = None
     journal: JournalConfig = field(default_factory=JournalConfig)
+    dead_letters: DeadLettersConfig = field(default_factory=DeadLettersConfig)
     web: WebConfig = field(default_factory=WebConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
     drain_timeout: str = "10s"

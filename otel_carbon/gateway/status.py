@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from otel_carbon.errors import StorageError
 from otel_carbon.gateway.config import GatewayConfig
 from otel_carbon.gateway.delivery import Delivery
 from otel_carbon.gateway.graph import Graph
 from otel_carbon.gateway.own_footprint import OwnFootprint
 from otel_carbon.gateway.telemetry import Labels, SelfMetrics
 from otel_carbon.journal import Journal
+from otel_carbon.journal.dead_letters import DeadLetters, Shelf
 
 __all__ = ["describe", "register_gauges", "register_own", "unready_reason"]
 
@@ -23,7 +25,9 @@ def unready_reason(journal: Journal, graph: Graph) -> str | None:
     return "; ".join(dict.fromkeys(reason for reason in (journal.refusal(), *asked) if reason is not None)) or None
 
 
-def register_gauges(telemetry: SelfMetrics, journal: Journal, deliveries: Sequence[Delivery]) -> None:
+def register_gauges(
+    telemetry: SelfMetrics, journal: Journal, deliveries: Sequence[Delivery], dead_letters: DeadLetters
+) -> None:
     """Let the gateway's metrics show journal and cursors. A queue is what waits in the journal for one exporter."""
     telemetry.gauge("journal_size", lambda: {(): float(journal.live_bytes)})
     telemetry.gauge("journal_oldest_age_seconds", lambda: {(): journal.oldest_s})
@@ -36,6 +40,10 @@ def register_gauges(telemetry: SelfMetrics, journal: Journal, deliveries: Sequen
     telemetry.gauge("exporter_queue_capacity", lambda: {_labels(one): float(journal.max_bytes) for one in deliveries})
     telemetry.gauge(
         "exporter_in_flight_requests", lambda: {_labels(one): float(one.state.in_flight) for one in deliveries}
+    )
+    telemetry.gauge("dead_letters", lambda: {_shelf_labels(one): float(one.letters) for one in _shelves(dead_letters)})
+    telemetry.gauge(
+        "dead_letters_size", lambda: {_shelf_labels(one): float(one.bytes) for one in _shelves(dead_letters)}
     )
 
 
@@ -58,7 +66,13 @@ def _bounds(own: OwnFootprint, key: str) -> dict[Labels, float]:
     return {(("bound", bound),): getattr(interval, bound) for bound in ("low", "central", "high")}
 
 
-def describe(graph: Graph, config: GatewayConfig, journal: Journal, deliveries: Sequence[Delivery]) -> dict[str, Any]:
+def describe(
+    graph: Graph,
+    config: GatewayConfig,
+    journal: Journal,
+    deliveries: Sequence[Delivery],
+    dead_letters: DeadLetters,
+) -> dict[str, Any]:
     """Return the state of everything as plain values. Reads the journal, so not for the event loop."""
     return {
         "pipelines": {
@@ -84,6 +98,16 @@ def describe(graph: Graph, config: GatewayConfig, journal: Journal, deliveries: 
             },
         },
         "cursors": {one.route.cursor: _cursor(journal, one) for one in deliveries},
+        "dead_letters": [
+            {
+                "exporter": one.exporter_id,
+                "signal": one.signal.value,
+                "payloads": one.letters,
+                "items": one.items,
+                "bytes": one.bytes,
+            }
+            for one in _shelves(dead_letters)
+        ],
     }
 
 
@@ -99,6 +123,17 @@ def _cursor(journal: Journal, delivery: Delivery) -> dict[str, Any]:
         "last_error": delivery.state.last_error,
         "failing_since": datetime.fromtimestamp(since, UTC).isoformat() if since is not None else None,
     }
+
+
+def _shelves(dead_letters: DeadLetters) -> Sequence[Shelf]:
+    try:
+        return dead_letters.shelves()
+    except StorageError:  # the page and the metrics must be there when the disk is not
+        return ()
+
+
+def _shelf_labels(shelf: Shelf) -> Labels:
+    return (("data_type", shelf.signal.value), ("exporter", shelf.exporter_id))
 
 
 def _labels(delivery: Delivery) -> Labels:

@@ -76,7 +76,10 @@ class OutletConfig:
 
 
 class Outlet:
-    """An exporter that keeps what it gets. `failing` is raised instead of taking it, for as long as it is set."""
+    """An exporter that keeps what it gets. `failing` is raised instead of taking it, for as long as it is set.
+
+    A body that is `fault` makes whatever it comes with fail in a way that nobody foresaw.
+    """
 
     def __init__(self, config: OutletConfig, settings: Settings) -> None:
         self.retry = config.retry_on_failure
@@ -85,6 +88,7 @@ class Outlet:
         self.got: list[bytes] = []
         self.attempts = 0
         self.failing: Exception | None = None
+        self.fault: bytes | None = None
         self.blocked = asyncio.Event()
         self.blocked.set()
         self.started = self.stopped = False
@@ -102,6 +106,8 @@ class Outlet:
         await self.blocked.wait()
         if self.failing is not None:
             raise self.failing
+        if self.fault in [entry.payload.body for entry in entries]:
+            raise ZeroDivisionError("a fault")
         self.got += [entry.payload.body for entry in entries]
 
 
