@@ -33,6 +33,7 @@ _COMMANDS = {
     "factors": _Command("otel_carbon.cli.factors"),
     "report": _Command("otel_carbon.cli.report", "report"),
     "ledger": _Command("otel_carbon.cli.ledger", "report"),
+    "dead-letters": _Command("otel_carbon.cli.dead_letters", "gateway"),
     "collector-config": _Command("otel_carbon.cli.collector_config"),
     "components": _Command("otel_carbon.cli.components", "gateway"),
     "doctor": _Command("otel_carbon.cli.doctor", "report"),
