@@ -60,7 +60,8 @@ class Run(Protocol):
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     def run(action: str, *arguments: str | Path) -> tuple[int, str, str]:
         code = main(["dead-letters", action, *(str(argument) for argument in arguments)])
-        return (code, *capsys.readouterr())
+        said = capsys.readouterr()
+        return code, said.out, said.err
 
     return run
 

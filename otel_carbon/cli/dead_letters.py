@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +78,7 @@ def _action(
 
 
 @contextmanager
-def _store(folder: Path, config: GatewayConfig) -> Iterator[DeadLetters | None]:
+def _store(folder: Path, config: GatewayConfig) -> Generator[DeadLetters | None]:
     """Give the store, None where there is none: looking makes no file."""
     from otel_carbon.journal.dead_letters import DEAD_LETTERS_NAME, DeadLetters
 

@@ -27,7 +27,7 @@ class Request:
     reads the whole as one request with all of them.
     """
 
-    entries: tuple[JournalEntry, ...]
+    entries: Sequence[JournalEntry]
     is_part: bool = False
 
     @property
@@ -58,7 +58,7 @@ def requests_of(entries: Sequence[JournalEntry], limits: BatchLimits) -> Iterato
         size, items = size + len(entry.payload.body), items + entry.payload.items
         alone = must_cut(entry, limits)
         if group and (alone or size > min(limits.max_bytes, MAX_REQUEST_BYTES) or items > limits.max_items):
-            yield Request(tuple(group))
+            yield Request(group)
             group, size, items = [], len(entry.payload.body), entry.payload.items
         if alone:
             yield from _parts(entry, limits if limits.cuts else _OWN_LIMIT)
@@ -66,7 +66,7 @@ def requests_of(entries: Sequence[JournalEntry], limits: BatchLimits) -> Iterato
         else:
             group.append(entry)
     if group:
-        yield Request(tuple(group))
+        yield Request(group)
 
 
 def halves(request: Request, *, too_large: bool) -> Sequence[Request]:
@@ -90,4 +90,4 @@ def _parts(entry: JournalEntry, limits: BatchLimits) -> Iterator[Request]:
         parts = cut(entry.payload, max_bytes=max_bytes, max_items=limits.max_items)
     except InvalidDataError:  # let the destination say what it thinks of it
         parts = [entry.payload]
-    return (Request((replace(entry, payload=part),), is_part=True) for part in parts)
+    return (Request([replace(entry, payload=part)], is_part=True) for part in parts)

@@ -36,7 +36,7 @@ class OtlpSink:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002  as the library has it
                 return
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
