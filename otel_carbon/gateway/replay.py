@@ -10,7 +10,7 @@ from pathlib import Path
 
 from otel_carbon.errors import CarbonError, ConfigError, PermanentExportError
 from otel_carbon.gateway.config import GatewayConfig
-from otel_carbon.gateway.graph import build_graph
+from otel_carbon.gateway.graph_builder import build_graph
 from otel_carbon.gateway.telemetry import SelfMetrics
 from otel_carbon.journal.dead_letters import DeadLetter, DeadLetters
 from otel_carbon.pipeline.component import Exporter, JournalEntry, Kind

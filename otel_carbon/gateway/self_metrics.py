@@ -50,7 +50,7 @@ def _all() -> Iterable[SelfMetric]:
     text = "Spans and log records that a redact processor took content out of."
     yield SelfMetric("processor_redacted_items", "counter", "{item}", processor, text)
     yield from _per_item("exporter_sent", "exporter", "Items that a destination took.")
-    yield from _per_item("exporter_send_failed", "exporter", "Items not taken by a destination and kept as dead letters.")
+    yield from _per_item("exporter_send_failed", "exporter", "Items not taken, kept as dead letters.")
     yield from _of_exporters()
     yield from _of_the_process()
 
