@@ -384,7 +384,8 @@ async def test_a_destination_that_stays_dead_keeps_what_fits_its_queue_and_the_n
     async with _running(_TWO_OUTLETS, tmp_path) as gateway:
         a, b = _outlet(gateway, "outlet/a"), _outlet(gateway, "outlet/b")
         a.failing = RetryableExportError("down")
-        delivery = next(one for one in gateway._deliveries if one.route.exporter_id == "outlet/a")
+        assert gateway._running is not None
+        delivery = next(one for one in gateway._running.deliveries if one.route.exporter_id == "outlet/a")
         delivery._queue_limit = Backlog(payloads=2, items=1 << 40, bytes=1 << 40)
         for number in range(5):
             await _inlet(gateway).take(payload(b"%d" % number))
