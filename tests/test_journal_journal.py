@@ -86,6 +86,18 @@ def test_a_payload_is_deleted_when_the_last_of_its_readers_has_it(path: Path) ->
     assert _stored(path) == [b"b"]
 
 
+def test_what_is_deleted_is_cut_into_pieces_and_goes_without_new_data(path: Path) -> None:
+    with _opened(path, _TEMPO, max_bytes=1 << 30) as journal:
+        _append(journal, *[bytes(5 << 20)] * 5)
+        journal.advance("tempo:traces", 4)
+        seen = {journal.live_bytes}
+        while journal.live_bytes > 5 << 20:
+            seen.add(journal.live_bytes)
+
+        assert seen >= {25 << 20, 15 << 20}
+        assert _bodies(journal, "tempo:traces") == [bytes(5 << 20)]
+
+
 def test_a_reader_of_another_signal_does_not_hold_a_payload_back(path: Path) -> None:
     slow = CursorSpec("prometheus:metrics", frozenset({"metrics"}))
     with _opened(path, _TEMPO, slow) as journal:

@@ -16,7 +16,7 @@ from otel_carbon.journal.damage import Damage
 from otel_carbon.journal.format import Row, row, storage_error
 from otel_carbon.journal.room import Room, RunningClock
 from otel_carbon.journal.salvage import SALVAGED
-from otel_carbon.journal.store import Found, Store
+from otel_carbon.journal.store import Found, Freed, Store
 from otel_carbon.journal.tail import Tail
 from otel_carbon.journal.values import Backlog, CursorSpec, Dropped, JournalSettings, ReadLimits
 from otel_carbon.journal.writer import Append, Writer
@@ -55,7 +55,7 @@ class Journal:
         self.id = self._store.journal_id()
         self._head = self._store.head()
         self._clock = RunningClock(self._store.running_ms())
-        self._room = Room(settings, self._clock)
+        self._room = Room(settings, self._clock, path.parent)
         self._measure(self._store)
         self._tail = Tail(self._head, _TAIL_BYTES)
         self._cursors = Cursors((), {}, {})
@@ -247,17 +247,21 @@ class Journal:
         try:
             if self._failure is not None:
                 self._store.probe()
-            freed = self._store.commit(rows, moved, floors) if rows or moved or floors else 0
+            freed = self._store.commit(rows, moved, floors) if rows or moved or floors else Freed(0, {})
             oldest_ms = self._store.oldest_running_ms() if floors else self._room.oldest_ms
+            reusable_bytes = self._store.reusable_bytes()
         except (sqlite3.Error, StorageError) as error:
             self._failed(batch, list(moved), error)
             return False
         with self._lock:
             self._failure = None
-            self._cursors.deleted(floors)
-            self._room.live_bytes -= freed
+            self._cursors.deleted(freed.floors)
+            self._room.live_bytes -= freed.bytes
+            self._room.reusable_bytes = reusable_bytes
             self._room.oldest_ms = age_ms if rows and oldest_ms is None else oldest_ms
             self._account(rows, batch)
+        if freed.floors != floors:
+            self._writer.wake()
         for position, append in enumerate(batch, first):
             append.done.set_result(position)
         for listener in self._listeners if rows else ():
@@ -326,3 +330,4 @@ class Journal:
 
     def _measure(self, store: Store) -> None:
         self._room.live_bytes, self._room.oldest_ms = store.live_bytes(), store.oldest_running_ms()
+        self._room.reusable_bytes = store.reusable_bytes()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
 from otel_carbon.journal.values import JournalSettings
 
 __all__ = ["Room", "RunningClock"]
 
 _MAX_WAITING_BYTES = 256 << 20
+_KEPT_FREE_BYTES = 64 << 20  # four times the write-ahead log, so that it can always be written back
+_KEPT_FREE_SHARE = 4  # but no more than a quarter of a small disk
 
 
 class RunningClock:
@@ -30,13 +34,16 @@ class RunningClock:
 class Room:
     """What is in the journal and on its way there. Not thread-safe."""
 
-    def __init__(self, settings: JournalSettings, clock: RunningClock) -> None:
+    def __init__(self, settings: JournalSettings, clock: RunningClock, folder: Path) -> None:
         self.live_bytes = 0
         self.waiting_bytes = 0
+        self.reusable_bytes = 0
+        """What has been deleted in the file and is written over before the file grows."""
         self.oldest_ms: int | None = None
         """The age of the journal when its oldest entry came."""
         self._settings = settings
         self._clock = clock
+        self._folder = folder
 
     def oldest_s(self) -> float:
         """Return for how long the oldest entry has waited, 0 where none does."""
@@ -52,4 +59,13 @@ class Room:
             return f"the journal is full (what waits longest could not be delivered for {waited})"
         if self.waiting_bytes + more_bytes > _MAX_WAITING_BYTES:
             return "the disk is slower than what arrives"
-        return None
+        return self._no_disk(more_bytes)
+
+    def _no_disk(self, more_bytes: int) -> str | None:
+        """Return why the disk takes no more. Deleting needs room too: a journal that filled its disk would be stuck."""
+        found = os.statvfs(self._folder)
+        free_bytes = found.f_bavail * found.f_frsize
+        kept_bytes = min(_KEPT_FREE_BYTES, found.f_blocks * found.f_frsize // _KEPT_FREE_SHARE)
+        if free_bytes + self.reusable_bytes - self.waiting_bytes - more_bytes >= kept_bytes:
+            return None
+        return f"the disk of the journal is full ({free_bytes} bytes are free, {kept_bytes} are kept for its own work)"

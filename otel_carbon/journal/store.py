@@ -7,22 +7,30 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from otel_carbon.journal.format import Row, connect, cursor_crc32, entry_crc32, storage_error
+from otel_carbon.journal.format import PAGE_BYTES, Row, connect, cursor_crc32, entry_crc32, storage_error
 from otel_carbon.journal.values import Backlog, ReadLimits
 from otel_carbon.pipeline.component import JournalEntry
 from otel_carbon.pipeline.pdata import Payload, Signal
 
-__all__ = ["Floors", "Found", "Store"]
+__all__ = ["Floors", "Found", "Freed", "Store"]
 
 Floors = Mapping[str, tuple[int, int]]
 """Pipeline to the positions (after the first, through the second) that every reader has."""
 
 _SHRINK_ABOVE_BYTES = 64 << 20
+_DELETED_AT_ONCE_BYTES = 8 << 20
 _INSERT = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _RANGE = "pipeline = ? AND position > ? AND position <= ?"
 _ENTRY = (
     "SELECT position, pipeline, signal, received_unix_nano, running_ms, items, bytes, crc32, tenant, body FROM entry"
 )
+
+
+class Freed(NamedTuple):
+    """How much a commit has deleted, and of which positions."""
+
+    bytes: int
+    floors: Floors
 
 
 class Found(NamedTuple):
@@ -133,8 +141,12 @@ class Store:
         except sqlite3.Error as error:
             raise storage_error(self._path, error) from error
 
-    def commit(self, rows: list[Row], cursors: Mapping[str, tuple[int, frozenset[str]]], floors: Floors) -> int:
-        """Store entries and cursor positions and delete what everybody has, all or nothing; return the bytes freed."""
+    def commit(self, rows: list[Row], cursors: Mapping[str, tuple[int, frozenset[str]]], floors: Floors) -> Freed:
+        """Store entries and cursor positions and delete what everybody has, all or nothing.
+
+        What there is to delete is cut off at some MiB per pipeline; the rest is for the next commit. So no append waits
+        long for it, and the write-ahead log is written back in between.
+        """
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(_INSERT, rows)
@@ -142,7 +154,9 @@ class Store:
                 "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)",
                 [_cursor_row(name, position, pipelines) for name, (position, pipelines) in cursors.items()],
             )
-            return sum(self._delete(pipeline, after, through) for pipeline, (after, through) in floors.items())
+            deleted = {pipeline: self._delete(pipeline, *span) for pipeline, span in floors.items()}
+        through = {pipeline: (floors[pipeline][0], last) for pipeline, (last, _) in deleted.items()}
+        return Freed(sum(size for _, size in deleted.values()), through)
 
     def probe(self) -> None:
         """Write something that changes nothing, to see whether the disk takes it."""
@@ -150,18 +164,25 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute("UPDATE journal SET id = id")
 
+    def reusable_bytes(self) -> int:
+        """Return how much of the file is deleted and not written over yet."""
+        return int(self._rows("PRAGMA freelist_count")[0][0]) * PAGE_BYTES
+
     def shrink(self) -> None:
         """Give the space of an emptied file back to the disk."""
-        pages, page_bytes = self._rows("PRAGMA freelist_count")[0][0], self._rows("PRAGMA page_size")[0][0]
-        if pages * page_bytes > _SHRINK_ABOVE_BYTES and not self._rows("SELECT 1 FROM entry LIMIT 1"):
+        if self.reusable_bytes() > _SHRINK_ABOVE_BYTES and not self._rows("SELECT 1 FROM entry LIMIT 1"):
             self._rows("VACUUM")
 
-    def _delete(self, pipeline: str, after: int, through: int) -> int:
-        span = (pipeline, after, through)
-        found = self._db.execute(f"SELECT coalesce(sum(bytes), 0) FROM entry WHERE {_RANGE}", span)  # noqa: S608  constant
-        freed = int(found.fetchone()[0])
-        self._db.execute(f"DELETE FROM entry WHERE {_RANGE}", span)  # noqa: S608  constant
-        return freed
+    def _delete(self, pipeline: str, after: int, through: int) -> tuple[int, int]:
+        """Delete from a pipeline, and return through which position, and how many bytes that were."""
+        span, size = (pipeline, after, through), 0
+        for position, length in self._db.execute(f"SELECT position, bytes FROM entry WHERE {_RANGE} ORDER BY 1", span):  # noqa: S608  constant
+            size += length
+            if size >= _DELETED_AT_ONCE_BYTES:
+                through = position
+                break
+        self._db.execute(f"DELETE FROM entry WHERE {_RANGE}", (pipeline, after, through))  # noqa: S608  constant
+        return through, size
 
     def _row(self, position: int) -> Row:
         found = self._rows(f"{_ENTRY} WHERE position = ?", position)

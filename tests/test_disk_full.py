@@ -1,0 +1,226 @@
+"""A disk without room: senders are told to come back, nothing acknowledged is lost, and it goes on when there is room.
+
+On a small file system of its own where that may be mounted; everywhere, by a limit of the kernel on the size of a file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import sqlite3
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from random import Random
+
+import aiohttp
+import grpc
+import grpc.aio
+import pytest
+from gateway_process import GatewayProcess
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from span_load import SpanLoad
+from span_sink import SpanSink, serving_sink
+from spans import traces
+
+_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_DISK_BYTES = 40 << 20
+_CONFIG = """
+receivers: {{otlp: {{protocols: {{grpc: , http: }}}}}}
+processors: {{carbon: }}
+exporters:
+  otlp_grpc/sink:
+    endpoint: {address}
+    tls: {{insecure: true}}
+    retry_on_failure: {{initial_interval: 100ms, max_interval: 200ms}}
+  ledger: {{url: "sqlite:///{ledger}"}}
+service:
+  pipelines: {{traces: {{receivers: [otlp], processors: [carbon], exporters: [otlp_grpc/sink, ledger]}}}}
+"""
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a file system that is full after 40 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    options = ("-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "tmpfs", str(folder))
+    if os.geteuid() != 0 or subprocess.run(["mount", *options], check=False, capture_output=True).returncode != 0:
+        pytest.skip("may not mount a file system here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def _filled(folder: Path) -> Iterator[None]:
+    """Take all the room that is left, as another program does."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        piece = bytes(1 << 16)
+        while piece:
+            try:
+                file.write(piece)
+            except OSError:
+                piece = piece[: len(piece) // 2]
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+@contextmanager
+def _limited(gateway: GatewayProcess) -> Iterator[None]:
+    """Let the kernel refuse the gateway every write beyond the beginning of a file."""
+    before = resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (16384, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, before)
+
+
+async def _grpc_refusal(address: str) -> tuple[grpc.StatusCode, float]:
+    async with grpc.aio.insecure_channel(address) as channel:
+        try:
+            await channel.unary_unary(_EXPORT, None, None)(traces(10**6, 1), timeout=10)
+        except grpc.aio.AioRpcError as error:
+            details = dict(error.trailing_metadata() or ())["grpc-status-details-bin"]
+            wait = RetryInfo()
+            Status.FromString(bytes(details)).details[0].Unpack(wait)  # type: ignore[arg-type]
+            return error.code(), wait.retry_delay.ToTimedelta().total_seconds()
+    raise AssertionError("it was taken")
+
+
+async def _http_refusal(url: str) -> tuple[int, str | None]:
+    headers = {"Content-Type": "application/x-protobuf"}
+    async with aiohttp.ClientSession() as session, session.post(url, data=traces(10**6, 1), headers=headers) as answer:
+        return answer.status, answer.headers.get("Retry-After")
+
+
+def _ready(web: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"{web}/readyz") as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def _waiting(web: str) -> dict[str, int]:
+    with urllib.request.urlopen(f"{web}/debug/pipelines") as answer:
+        cursors = json.loads(answer.read())["cursors"]
+    return {name: cursor["waiting"]["payloads"] for name, cursor in cursors.items()}
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    """Wait for something that the gateway does by itself; the time limit of the test is the longest wait."""
+    while not await asyncio.to_thread(holds):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+
+
+def _calls(ledger: Path) -> list[str]:
+    with closing(sqlite3.connect(ledger)) as db:
+        return [span for (span,) in db.execute("SELECT span_id FROM lines")]
+
+
+class _Scene:
+    """A gateway, its sink, and clients that send again what was not taken."""
+
+    def __init__(self, gateway: GatewayProcess, sink: SpanSink, ledger: Path) -> None:
+        self.load = SpanLoad(spans_per_request=300, senders=1)
+        self.sink = sink
+        self.gateway = gateway
+        self.web: str = gateway.ready["web"]
+        self._ledger = ledger
+
+    async def send_until_refused(self) -> None:
+        await self.load.run(self.gateway.ready)
+
+    async def send_some(self) -> None:
+        before = len(self.load.acknowledged)
+        running = asyncio.create_task(self.load.run(self.gateway.ready))
+        await _until(lambda: len(self.load.acknowledged) >= before + 600 or running.done())
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert len(self.load.acknowledged) >= before + 600
+
+    async def check_refusals(self, expected: str) -> None:
+        assert await _grpc_refusal(self.gateway.ready["grpc"]) == (grpc.StatusCode.UNAVAILABLE, 5.0)
+        assert await _http_refusal(f"{self.gateway.ready['http']}/v1/traces") == (503, "5")
+        status, reason = await asyncio.to_thread(_ready, self.web)
+        assert status == 503
+        assert expected in reason
+
+    async def check_that_nothing_is_lost(self) -> None:
+        assert await asyncio.to_thread(self.gateway.stop) == 0
+        calls = _calls(self._ledger)
+        assert self.load.acknowledged - set(self.sink.spans) == set()
+        assert self.load.acknowledged_genai - set(calls) == set()
+        assert len(calls) == len(set(calls))
+
+
+@contextmanager
+def _scene(data_dir: Path, ledger: Path, sink: SpanSink, config: Path) -> Iterator[_Scene]:
+    config.write_text(_CONFIG.format(address=sink.address, ledger=ledger), "utf-8")
+    with GatewayProcess(data_dir, "--config", str(config)) as gateway:
+        yield _Scene(gateway, sink, ledger)
+
+
+async def test_a_full_disk_refuses_and_goes_on_when_there_is_room(tmp_path: Path, small_disk: Path) -> None:
+    data_dir, config = small_disk / "data", tmp_path / "gateway.yaml"
+    async with serving_sink(SpanSink(Random(1))) as sink:
+        with _scene(data_dir, data_dir / "ledger.db", sink, config) as scene:
+            await scene.send_some()
+            with _filled(small_disk):
+                await scene.send_until_refused()
+                await scene.check_refusals("full")  # to write, or even to note what has been delivered
+            await _until(lambda: _ready(scene.web)[0] == 200)
+            await scene.send_some()
+            await scene.check_that_nothing_is_lost()
+
+
+async def test_a_limit_on_files_refuses_and_goes_on_without_it(tmp_path: Path) -> None:
+    data_dir, config = tmp_path / "data", tmp_path / "gateway.yaml"
+    async with serving_sink(SpanSink(Random(1))) as sink:
+        with _scene(data_dir, data_dir / "ledger.db", sink, config) as scene:
+            await scene.send_some()
+            with _limited(scene.gateway):
+                await scene.send_until_refused()
+                await scene.check_refusals("the journal cannot be written: ")
+            await _until(lambda: _ready(scene.web)[0] == 200)
+            await scene.send_some()
+            await scene.check_that_nothing_is_lost()
+
+
+async def test_a_journal_that_filled_its_disk_itself_frees_it_by_delivering(tmp_path: Path, small_disk: Path) -> None:
+    config, ledger = tmp_path / "gateway.yaml", tmp_path / "ledger.db"
+    async with serving_sink(SpanSink(Random(1), unavailable=1.0)) as sink:
+        with _scene(small_disk / "data", ledger, sink, config) as scene:
+            await scene.send_until_refused()
+            await scene.check_refusals("the disk of the journal is full (")
+            sink.unavailable = 0.0
+            await _until(lambda: _ready(scene.web)[0] == 200)
+            await _until(lambda: _waiting(scene.web) == {"otlp_grpc/sink:traces": 0, "ledger:traces": 0})
+            await scene.send_some()
+            await scene.check_that_nothing_is_lost()
+
+
+async def test_a_full_disk_of_the_ledger_alone_makes_only_the_ledger_wait(tmp_path: Path, small_disk: Path) -> None:
+    config = tmp_path / "gateway.yaml"
+    async with serving_sink(SpanSink(Random(1))) as sink:
+        with _scene(tmp_path / "data", small_disk / "ledger.db", sink, config) as scene:
+            await scene.send_some()
+            with _filled(small_disk):
+                for _ in range(3):
+                    await scene.send_some()
+                await _until(lambda: _waiting(scene.web)["otlp_grpc/sink:traces"] == 0)
+                await _until(lambda: _waiting(scene.web)["ledger:traces"] > 0)
+                assert (await asyncio.to_thread(_ready, scene.web))[0] == 200
+            await scene.check_that_nothing_is_lost()
