@@ -66,7 +66,13 @@ def test_the_wait_that_was_asked_for_is_never_undercut() -> None:
     backoff = Backoff(RetryConfig(), lambda: 0.5)
 
     assert backoff.next_wait_s(0.0, asked_s=60.0) == 60.0
-    assert backoff.next_wait_s(60.0, asked_s=1.0) == 7.5
+    assert backoff.next_wait_s(60.0, asked_s=1.0) == 30.0  # it grew from the 60
+
+
+def test_a_wait_that_was_asked_for_is_not_undercut_and_later_ones_grow_from_it() -> None:
+    backoff = Backoff(RetryConfig(), lambda: 0.5)
+
+    assert [backoff.next_wait_s(0.0, asked_s) for asked_s in (12.0, None, None, 60.0, None)] == [12, 18, 27, 60, 30]
 
 
 def test_it_gives_up_when_the_time_is_over() -> None:
@@ -95,6 +101,7 @@ def test_by_default_it_never_gives_up(elapsed_s: float, random: float) -> None:
         ({"randomization_factor": 1.5}, "randomization_factor must be between 0 and 1"),
         ({"randomization_factor": float("nan")}, "randomization_factor must be between 0 and 1"),
         ({"multiplier": 0.5}, "multiplier must be at least 1"),
+        ({"max_elapsed_time": "10s"}, "retry_on_failure::max_elapsed_time: must not be less than initial_interval or"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_its_name(wrong: dict[str, str], message: str) -> None:

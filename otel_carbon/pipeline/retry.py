@@ -36,8 +36,12 @@ class RetryConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        for name in ("initial_interval", "max_interval", "max_elapsed_time"):
+        initial_s, longest_s, elapsed_s = (
             duration_s(getattr(self, name), f"{_KEY}::{name}")
+            for name in ("initial_interval", "max_interval", "max_elapsed_time")
+        )
+        if 0 < elapsed_s < max(initial_s, longest_s):
+            raise ConfigError(f"{_KEY}::max_elapsed_time: must not be less than initial_interval or max_interval")
         if not 0.0 <= self.randomization_factor <= 1.0:
             raise ConfigError(f"{_KEY}::randomization_factor must be between 0 and 1")
         if not self.multiplier >= 1.0:
@@ -61,14 +65,15 @@ class Backoff:
         """Return how long to wait now, in s, or None to give up.
 
         `elapsed_s` is the time since the first attempt, `asked_s` the wait that the destination asked for, which is
-        never undercut.
+        never undercut and from which later waits grow.
         """
         if not self._config.enabled:
             return None
         spread_s = self._interval_s * self._config.randomization_factor
         wait_s = self._interval_s - spread_s + 2 * spread_s * self._random()
         wait_s = max(wait_s, asked_s or 0.0)
-        self._interval_s = min(self._interval_s * self._config.multiplier, self._max_interval_s)
+        grown_s = max(self._interval_s, asked_s or 0.0) * self._config.multiplier
+        self._interval_s = min(grown_s, self._max_interval_s)
         if self._max_elapsed_s and elapsed_s + wait_s > self._max_elapsed_s:
             return None
         return wait_s
