@@ -8,7 +8,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from otel_carbon.errors import ConfigError, PermanentExportError, RetryableExportError
-from otel_carbon.exporters.otlp_grpc import FACTORY, Config, OtlpGrpcExporter, TlsConfig
+from otel_carbon.exporters.otlp_grpc import (
+    FACTORY,
+    Config,
+    KeepaliveConfig,
+    OtlpGrpcExporter,
+    TlsConfig,
+    keepalive_options,
+)
 from otel_carbon.pipeline.component import JournalEntry, Settings
 from otel_carbon.pipeline.pdata import Payload, Signal
 from otel_carbon.pipeline.retry import RetryConfig
@@ -392,7 +399,8 @@ async def test_a_tls_file_that_is_missing_is_named_at_start(tmp_path: Path) -> N
     [
         ({"endpoint": ""}, "endpoint: name the host"),
         ({"endpoint": "http://"}, "endpoint: name the host"),
-        ({"compression": "zstd"}, "compression: 'zstd' is not one of gzip, none"),
+        ({"compression": "zstd"}, "compression: gRPC for Python has no zstd; write gzip or none, or use otlp_http"),
+        ({"compression": "snappy"}, "compression: 'snappy' is not one of gzip, none"),
         ({"timeout": "0"}, "timeout must be longer"),
         ({"headers": {"two words": "x"}}, "headers: 'two words' is not a header name"),
     ],
@@ -400,6 +408,39 @@ async def test_a_tls_file_that_is_missing_is_named_at_start(tmp_path: Path) -> N
 def test_a_wrong_setting_is_refused_by_its_name(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Config(**{"endpoint": "tempo:4317", **wrong})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"insecure_skip_verify": True}, "tls::insecure_skip_verify: gRPC for Python always checks"),
+        ({"min_version": "1.3"}, "tls::min_version: gRPC for Python cannot refuse 1.2"),
+    ],
+)
+def test_what_grpc_for_python_cannot_do_is_refused_by_its_name(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TlsConfig(**wrong)
+
+
+def test_keepalive_pings_as_it_is_told() -> None:
+    assert keepalive_options(KeepaliveConfig(time="1m", timeout="500ms", permit_without_stream=True)) == [
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 500),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+
+
+async def test_a_server_is_reached_with_keepalive_too() -> None:
+    config = Config("127.0.0.1:1", tls=PLAIN, keepalive=KeepaliveConfig())
+    async with serving() as server, exporting(replace(config, endpoint=server.address)) as exporter:
+        await exporter.export([entry(b"\x0a\x00")])
+
+    assert len(server.taken) == 1
+
+
+def test_a_keepalive_of_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="keepalive::time: must be longer than 0s"):
+        KeepaliveConfig(time="0s")
 
 
 def test_the_defaults_are_those_of_the_collector() -> None:

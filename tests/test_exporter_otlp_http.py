@@ -378,6 +378,41 @@ async def test_tls_without_verification_delivers(certificate: tuple[Path, Path])
     assert len(server.taken) == 1
 
 
+async def test_a_server_that_knows_only_tls_1_2_is_refused_where_1_3_is_asked_for(
+    certificate: tuple[Path, Path],
+) -> None:
+    context = server_context(certificate)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    tls = TlsConfig(ca_file=str(certificate[1]), server_name_override="collector.test", min_version="1.3")
+
+    async with serving(context) as server, exporting(Config(server.url, tls=tls)) as exporter:
+        with pytest.raises(RetryableExportError):
+            await exporter.export([entry()])
+
+    assert server.taken == []
+
+
+async def test_without_keep_alive_every_request_has_a_connection_of_its_own() -> None:
+    async with serving() as server, exporting(Config(server.url, disable_keep_alives=True)) as exporter:
+        for position in range(1, 4):
+            await exporter.export([entry(position=position)])
+
+    assert (len(server.taken), len(server.connections)) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"tls": TlsConfig(insecure=True)}, "tls::insecure: cannot be true with an https endpoint"),
+        ({"idle_conn_timeout": "0s"}, "idle_conn_timeout: must be longer than 0s"),
+        ({"max_conns_per_host": -1}, "max_conns_per_host: must not be negative"),
+    ],
+)
+def test_a_wrong_setting_of_connections_is_refused_by_its_name(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Config(**{"endpoint": "https://tempo:4318", **wrong})
+
+
 async def test_a_client_certificate_is_shown(certificate: tuple[Path, Path], tmp_path: Path) -> None:
     client_key, client_certificate = make_certificate(tmp_path, "gateway.test")
     tls = TlsConfig(

@@ -9,6 +9,8 @@ from otel_carbon.errors import ConfigError
 
 __all__ = ["client_context", "read_pem"]
 
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
 
 def read_pem(path: str | None, key: str) -> bytes | None:
     """Return the content of a PEM file, None without a path. Raises ConfigError when it cannot be read."""
@@ -21,9 +23,9 @@ def read_pem(path: str | None, key: str) -> bytes | None:
 
 
 def client_context(
-    *, ca_file: str | None, cert_file: str | None, key_file: str | None, skip_verify: bool
+    *, ca_file: str | None, cert_file: str | None, key_file: str | None, skip_verify: bool, min_version: str
 ) -> ssl.SSLContext:
-    """Return the context of a TLS client, 1.2 or newer. Raises ConfigError when a file cannot be used."""
+    """Return the context of a TLS client. Raises ConfigError when a file cannot be used."""
     try:
         context = ssl.create_default_context(cafile=ca_file)
         if cert_file is not None:
@@ -31,7 +33,7 @@ def client_context(
     except OSError as error:  # ssl.SSLError is one
         files = ", ".join(filter(None, (ca_file, cert_file, key_file)))
         raise ConfigError(f"tls: cannot use {files}: {error.strerror or error}") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = _VERSIONS[min_version]
     if skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 import grpc
 import grpc.aio
@@ -24,7 +25,7 @@ from otel_carbon.pipeline.pdata import Signal
 from otel_carbon.pipeline.retry import RetryConfig
 from otel_carbon.security.secret import Secret
 
-__all__ = ["FACTORY", "Config", "OtlpGrpcExporter", "TlsConfig"]
+__all__ = ["FACTORY", "Config", "KeepaliveConfig", "OtlpGrpcExporter", "TlsConfig", "keepalive_options"]
 
 _METHODS: Mapping[Signal, str] = MappingProxyType(
     {
@@ -53,6 +54,42 @@ class TlsConfig:
     cert_file: str | None = None
     key_file: str | None = None
     server_name_override: str | None = None
+    insecure_skip_verify: bool = False
+    min_version: Literal["1.2", "1.3"] = "1.2"
+
+    def __post_init__(self) -> None:
+        """Refuse what gRPC for Python cannot do."""
+        if self.insecure_skip_verify:
+            raise ConfigError(
+                "tls::insecure_skip_verify: gRPC for Python always checks; give the server's certificate as ca_file "
+                "and its name as server_name_override, or use otlp_http"
+            )
+        if self.min_version != "1.2":
+            raise ConfigError(
+                "tls::min_version: gRPC for Python cannot refuse 1.2; leave the key out, or use otlp_http"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class KeepaliveConfig:
+    """Keys and defaults of `keepalive`: pings that find a connection that is gone.
+
+    Raises:
+        ConfigError: a value is no duration longer than nothing.
+    """
+
+    time: str = "10s"
+    """How long a connection may be silent before it is pinged."""
+    timeout: str = "10s"
+    """How long the answer may take."""
+    permit_without_stream: bool = False
+    """True: also while no request is under way."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        for name in ("time", "timeout"):
+            if duration_s(getattr(self, name), f"keepalive::{name}") <= 0:
+                raise ConfigError(f"keepalive::{name}: must be longer than 0s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +105,8 @@ class Config:
     compression: str = "gzip"
     tls: TlsConfig = field(default_factory=TlsConfig)
     timeout: str = "5s"
+    keepalive: KeepaliveConfig | None = None
+    """None: no pings."""
     retry_on_failure: RetryConfig = field(default_factory=RetryConfig)
     sending_queue: QueueConfig = field(default_factory=QueueConfig)
 
@@ -75,6 +114,8 @@ class Config:
         """Refuse what cannot work."""
         if not _target(self.endpoint):
             raise ConfigError("endpoint: name the host and port to send to, as tempo:4317")
+        if self.compression == "zstd":
+            raise ConfigError("compression: gRPC for Python has no zstd; write gzip or none, or use otlp_http")
         if self.compression not in _COMPRESSIONS:
             raise ConfigError(f"compression: {self.compression!r} is not one of {', '.join(_COMPRESSIONS)}")
         if duration_s(self.timeout, "timeout") <= 0:
@@ -145,6 +186,8 @@ def _channel(config: Config) -> grpc.aio.Channel:
         ("grpc.max_receive_message_length", _MAX_RESPONSE_BYTES),
         ("grpc.max_reconnect_backoff_ms", _MAX_RECONNECT_WAIT_MS),
     ]
+    if config.keepalive is not None:
+        options += keepalive_options(config.keepalive)
     tls = config.tls
     if config.endpoint.startswith("http://") or (tls.insecure and not config.endpoint.startswith("https://")):
         return grpc.aio.insecure_channel(_target(config.endpoint), options=options)
@@ -156,6 +199,15 @@ def _channel(config: Config) -> grpc.aio.Channel:
         certificate_chain=read_pem(tls.cert_file, "tls::cert_file"),
     )
     return grpc.aio.secure_channel(_target(config.endpoint), credentials, options=options)
+
+
+def keepalive_options(config: KeepaliveConfig) -> list[tuple[str, int | str]]:
+    """Return the settings as a gRPC channel takes them."""
+    return [
+        ("grpc.keepalive_time_ms", round(1000 * duration_s(config.time, "keepalive::time"))),
+        ("grpc.keepalive_timeout_ms", round(1000 * duration_s(config.timeout, "keepalive::timeout"))),
+        ("grpc.keepalive_permit_without_calls", int(config.permit_without_stream)),
+    ]
 
 
 FACTORY = Factory(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -50,6 +52,8 @@ _COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = MappingProxyType({"gzip":
 class TlsConfig:
     """Keys of `tls`, named as in the Collector's `configtls`. Files are PEM. They matter to https endpoints."""
 
+    insecure: bool = False
+    """The scheme of the endpoint decides; True beside https is an error."""
     insecure_skip_verify: bool = False
     """True: the server's certificate is not checked."""
     ca_file: str | None = None
@@ -57,6 +61,7 @@ class TlsConfig:
     cert_file: str | None = None
     key_file: str | None = None
     server_name_override: str | None = None
+    min_version: Literal["1.2", "1.3"] = "1.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,10 @@ class Config:
     compression: str = "gzip"
     tls: TlsConfig = field(default_factory=TlsConfig)
     timeout: str = "30s"
+    idle_conn_timeout: str = "90s"
+    max_conns_per_host: int = 0
+    """0 is no limit."""
+    disable_keep_alives: bool = False
     retry_on_failure: RetryConfig = field(default_factory=RetryConfig)
     sending_queue: QueueConfig = field(default_factory=QueueConfig)
 
@@ -91,6 +100,7 @@ class Config:
             raise ConfigError(f"compression: {self.compression!r} is not one of none, {', '.join(_COMPRESSORS)}")
         if duration_s(self.timeout, "timeout") <= 0:
             raise ConfigError("timeout must be longer than 0s")
+        _check_connections(self)
         check_headers(self.headers)
 
 
@@ -116,9 +126,10 @@ class OtlpHttpExporter:
             cert_file=tls.cert_file,
             key_file=tls.key_file,
             skip_verify=tls.insecure_skip_verify,
+            min_version=tls.min_version,
         )
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context),
+            connector=_connector(self._config, context),
             headers=_headers(self._config),
             timeout=aiohttp.ClientTimeout(total=duration_s(self._config.timeout, "timeout")),
             trust_env=True,  # HTTPS_PROXY and its kin, as every exporter honours them
@@ -176,6 +187,23 @@ async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
                 f"{response.url.with_user(None)} answered with more than {_MAX_RESPONSE_BYTES} bytes"
             )
     return bytes(body)
+
+
+def _check_connections(config: Config) -> None:
+    if config.tls.insecure and any(url.startswith("https:") for url in _urls(config).values()):
+        raise ConfigError("tls::insecure: cannot be true with an https endpoint; write http:// for no TLS")
+    if duration_s(config.idle_conn_timeout, "idle_conn_timeout") <= 0:
+        raise ConfigError("idle_conn_timeout: must be longer than 0s; disable_keep_alives closes every connection")
+    if config.max_conns_per_host < 0:
+        raise ConfigError("max_conns_per_host: must not be negative; 0 is no limit")
+
+
+def _connector(config: Config, context: ssl.SSLContext) -> aiohttp.TCPConnector:
+    limit = config.max_conns_per_host
+    if config.disable_keep_alives:
+        return aiohttp.TCPConnector(ssl=context, limit_per_host=limit, force_close=True)
+    keep_s = duration_s(config.idle_conn_timeout, "idle_conn_timeout")
+    return aiohttp.TCPConnector(ssl=context, limit_per_host=limit, keepalive_timeout=keep_s)
 
 
 def _urls(config: Config) -> dict[Signal, str]:
