@@ -28,6 +28,7 @@ def test_every_panel_shows_something(prometheus: Path, tmp_path: Path) -> None:
     with GatewayProcess(tmp_path / "data", "--config", str(config)) as gateway:
         targets = [page, gateway.ready["web"].removeprefix("http://")]
         with running_prometheus(prometheus, tmp_path / "prometheus", _scrape(tmp_path, targets)) as server:
+            server.wait_for("up", 2.0)
             post(gateway.ready["http"], calls(1, 60))
             for round_ in range(1, _ROUNDS):
                 post(gateway.ready["http"], calls(60 * round_ + 1, 60))

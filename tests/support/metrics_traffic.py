@@ -60,18 +60,19 @@ def every_kind(first: int) -> Iterator[ExportTraceServiceRequest]:
     yield traces(_span(first_id, both), second)
 
 
-def gateway_config(folder: Path, prometheus: str, *, push: str | None = None) -> Path:
+def gateway_config(folder: Path, prometheus: str, *, push: str | None = None, is_hourly: bool = True) -> Path:
     """Write the config of a gateway that counts for Prometheus: scraped, and pushed to an OTLP receiver."""
     exporters = "prometheus, otlp_http/prometheus" if push else "prometheus"
     pushed = f"  otlp_http/prometheus: {{endpoint: '{push}/api/v1/otlp', retry_on_failure: {{max_interval: 1s}}}}\n"
     grid, path = folder / "grid.csv", folder / "gateway.yaml"
     grid.write_text(_GRID, encoding="utf-8")
+    hourly = f'grid_intensity: {{provider: csv, file: "{grid}"}}' if is_hourly else ""
     path.write_text(
         f"""\
 receivers:
   otlp: {{protocols: {{grpc: {{endpoint: 127.0.0.1:0}}, http: {{endpoint: 127.0.0.1:0}}}}}}
 processors:
-  carbon: {{grid_intensity: {{provider: csv, file: "{grid}"}}}}
+  carbon: {{{hourly}}}
 exporters:
   ledger: {{}}
   prometheus: {{endpoint: "{prometheus}"}}

@@ -42,13 +42,14 @@ class PrometheusProcess:
         """Return the sum of an instant vector, 0 where it is empty."""
         return sum(self.query(expression).values())
 
-    def growth(self, selector: str) -> float:
+    def growth(self, selector: str, *, begins_at_zero: bool = True) -> float:
         """Return by how much counters grew in the last hour, exactly; a fall is a start at zero."""
         data = self._get("query", query=f"{selector}[1h]")
         total = 0.0
         for series in data["result"]:
             values = [float(value) for _, value in series["values"]]
-            assert values[0] == 0.0, series["metric"]
+            assert values[0] == 0.0 or not begins_at_zero, series["metric"]
+            total += values[0]
             total += sum(new - old if new >= old else new for old, new in pairwise(values))
         return total
 
