@@ -62,6 +62,7 @@ class _Place:
     @contextmanager
     def gateway(self) -> Iterator[GatewayProcess]:
         with GatewayProcess(self.folder / "data", "--config", str(self.config)) as gateway:
+            self.scraping.wait_for("up", 1.0)  # it looks for what to scrape every five seconds
             yield gateway
 
     def agree(self, *, rel: float = 1e-9) -> None:
