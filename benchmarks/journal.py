@@ -3,7 +3,7 @@
     python benchmarks/journal.py [--bytes 300000] [--payloads 500]
 
 Every row has another number of senders that wait for their acknowledgement at the same time: with more of them, more
-payloads share a commit.
+payloads share a commit. Each is measured with `fsync` and without.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from otel_carbon.journal import CursorSpec, Journal
+from otel_carbon.journal import CursorSpec, Journal, JournalSettings
 from otel_carbon.pipeline.pdata import Payload, Signal
 
 _READERS = ("a", "b")
 _SENDERS = (1, 8, 64)
 
 
-def measure(folder: Path, size: int, payloads: int, senders: int) -> str:
+def measure(folder: Path, size: int, payloads: int, senders: int, *, fsync: bool) -> str:
     """Return a row of the table."""
     pipelines = frozenset({"traces"})
-    with closing(Journal(folder / f"{senders}.db")) as journal:
+    with closing(Journal(folder / f"{senders}-{fsync}.db", JournalSettings(fsync=fsync))) as journal:
         journal.register([CursorSpec(name, pipelines) for name in _READERS])
         commits: list[int] = []
         journal.on_commit(lambda: commits.append(journal.head))
@@ -39,7 +39,7 @@ def measure(folder: Path, size: int, payloads: int, senders: int) -> str:
             reader.join()
         wall_s, cpu_s = time.monotonic() - began_s, time.process_time() - cpu_s
     return (
-        f"| {senders} | {len(commits) / wall_s:,.0f} | {payloads / wall_s:,.0f} | "
+        f"| {'on' if fsync else 'off'} | {senders} | {len(commits) / wall_s:,.0f} | {payloads / wall_s:,.0f} | "
         f"{payloads * size / wall_s / 1e6:,.0f} | {cpu_s / payloads * 1e6:,.0f} |"
     )
 
@@ -68,10 +68,11 @@ def main() -> None:
     parser.add_argument("--bytes", type=int, default=300_000)
     parser.add_argument("--payloads", type=int, default=500)
     args = parser.parse_args()
-    print("| senders | commits/s | payloads/s | MB/s | CPU us per payload |\n|---|---|---|---|---|")
+    print("| fsync | senders | commits/s | payloads/s | MB/s | CPU us per payload |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         for senders in _SENDERS:
-            print(measure(Path(folder), args.bytes, args.payloads, senders), flush=True)
+            for fsync in (True, False):
+                print(measure(Path(folder), args.bytes, args.payloads, senders, fsync=fsync), flush=True)
 
 
 if __name__ == "__main__":

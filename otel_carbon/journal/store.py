@@ -68,7 +68,7 @@ class Store:
         """
         (said,) = self._rows("PRAGMA integrity_check(1)")[0]
         if said != "ok":
-            raise storage_error(self._path, _corrupt(str(said)))
+            raise storage_error(self._path, _corrupt(str(said).splitlines()[-1]))
         for name, position, pipelines, crc32 in self._rows("SELECT name, position, pipelines, crc32 FROM cursor"):
             if cursor_crc32(name, position, pipelines) != crc32:
                 raise storage_error(self._path, _corrupt(f"the cursor {name} is not as it was written"))
