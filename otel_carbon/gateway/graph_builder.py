@@ -13,6 +13,7 @@ from otel_carbon.gateway.graph import NOTHING_BUILT, Built, ExporterRoute, Graph
 from otel_carbon.gateway.pipeline import Pipeline, fan_out
 from otel_carbon.gateway.problems import Problems
 from otel_carbon.gateway.topology import PipelineConfig, pipeline_signal
+from otel_carbon.gateway.tracing import Tracing
 from otel_carbon.pipeline.component import Connector, Consumer, Exporter, Kind, Processor, Receiver, Refusing, Settings
 from otel_carbon.pipeline.pdata import Payload, Signal
 from otel_carbon.pipeline.tally import Tally
@@ -89,7 +90,10 @@ class _Builder:
         assert signal is not None
         made = {name: self._made(Kind.PROCESSOR, name, {}, self._shared) for name in wanted.processors}
         self._processors[id_] = {name: found for name, found in made.items() if found is not None}
-        return Pipeline(id_, signal, list(self._processors[id_].items()), self._append, self._shared["telemetry"])
+        tracing: Tracing | None = self._shared.get("tracing")
+        steps = {} if tracing is None else {"step": tracing.step}
+        processors = list(self._processors[id_].items())
+        return Pipeline(id_, signal, processors, self._append, self._shared["telemetry"], **steps)
 
     def _exporters(self) -> dict[str, Exporter]:
         ids = dict.fromkeys(id_ for wanted in self._wanted.values() for id_ in wanted.exporters)
@@ -120,16 +124,21 @@ class _Builder:
         """Build what hands data to pipelines, and note in `wiring` to which, per signal."""
         ids = dict.fromkeys(id_ for wanted in self._wanted.values() for id_ in wanted.receivers)
         for id_ in (id_ for id_ in ids if id_ in self._config.components[kind]):
-            wiring[kind, id_] = self._targets(id_, pipelines)
+            wiring[kind, id_] = self._targets((kind, id_), pipelines)
             self._built[kind, id_] = self._source((kind, id_), wiring[kind, id_])
         found = {id_: built.component for (of, id_), built in self._built.items() if of is kind}
         return {id_: component for id_, component in found.items() if component is not None}
 
-    def _targets(self, source_id: str, pipelines: Mapping[str, Pipeline]) -> Mapping[Signal, Consumer]:
+    def _targets(self, source: Key, pipelines: Mapping[str, Pipeline]) -> Mapping[Signal, Consumer]:
+        kind, source_id = source
         consumers: dict[Signal, list[Consumer]] = {}
         for id_ in self._fed_by(source_id):
             consumers.setdefault(pipelines[id_].signal, []).append(pipelines[id_].consume)
-        return {signal: fan_out(found) for signal, found in consumers.items()}
+        targets = {signal: fan_out(found) for signal, found in consumers.items()}
+        tracing: Tracing | None = self._shared.get("tracing")
+        if tracing is None or kind is not Kind.RECEIVER:
+            return targets
+        return {signal: tracing.receiving(source_id, target) for signal, target in targets.items()}
 
     def _source(self, key: Key, targets: Mapping[Signal, Consumer]) -> Built:
         kind, id_ = key

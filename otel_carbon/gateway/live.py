@@ -30,8 +30,9 @@ def fixed_changes(old: GatewayConfig, new: GatewayConfig) -> Problems:
 def _changes(old: GatewayConfig, new: GatewayConfig) -> Iterator[str]:
     for name in _FIXED:
         yield from _differing(f"service::{name}", getattr(old.service, name), getattr(new.service, name))
-    energy = (old.service.telemetry.energy, new.service.telemetry.energy)
-    yield from _differing("service::telemetry::energy", *energy)
+    for name in ("energy", "traces"):
+        path = f"service::telemetry::{name}"
+        yield from _differing(path, getattr(old.service.telemetry, name), getattr(new.service.telemetry, name))
     used = {id_ for config in (old, new) for wanted in config.service.pipelines.values() for id_ in wanted.receivers}
     before, after = old.components[Kind.RECEIVER], new.components[Kind.RECEIVER]
     for id_ in sorted(used & before.keys() & after.keys()):

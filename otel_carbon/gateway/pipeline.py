@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from otel_carbon.pipeline.component import Consumer, Processor, Telemetry
@@ -13,6 +14,17 @@ from otel_carbon.pipeline.pdata import Payload, Signal
 __all__ = ["Pipeline", "fan_out"]
 
 _LONG_BODY_BYTES = 1 << 20  # what takes longer than some milliseconds must not keep every other request waiting
+
+
+Step = Callable[..., AbstractContextManager[None]]
+"""Called with a name and attributes: what is done inside is a step that may be traced."""
+
+
+def _no_step(_name: str, **_attributes: str) -> AbstractContextManager[None]:
+    return _NO_STEP
+
+
+_NO_STEP = nullcontext()
 
 
 class Watcher(Protocol):
@@ -33,6 +45,8 @@ class Pipeline:
         processors: Sequence[tuple[str, Processor]],
         append: Callable[[str, Payload], Future[int]],
         telemetry: Telemetry,
+        *,
+        step: Step = _no_step,
     ) -> None:
         self.id = id_
         self.signal = signal
@@ -40,6 +54,7 @@ class Pipeline:
         self._processors = processors
         self._append = append
         self._telemetry = telemetry
+        self._step = step
 
     async def consume(self, payload: Payload) -> None:
         """Process the payload, write it to the journal, and show it to whoever watches.
@@ -52,14 +67,16 @@ class Pipeline:
             processed = await asyncio.to_thread(self._process, payload)
         else:
             processed = self._process(payload)
-        await asyncio.wrap_future(self._append(self.id, processed))
+        with self._step("journal/append", pipeline=self.id):
+            await asyncio.wrap_future(self._append(self.id, processed))
         for watcher in self.watchers:
             watcher.observe(processed)
 
     def _process(self, payload: Payload) -> Payload:
         for id_, processor in self._processors:
             arrived = payload.items
-            payload = processor.process(payload)
+            with self._step(f"processor/{id_}/{self.signal}", processor=id_):
+                payload = processor.process(payload)
             self._count("processor_incoming_items", id_, arrived)
             self._count("processor_outgoing_items", id_, payload.items)
         return payload

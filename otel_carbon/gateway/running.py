@@ -10,12 +10,13 @@ from typing import Any
 from otel_carbon.errors import CarbonError, ConfigError
 from otel_carbon.gateway.delivery import Delivery
 from otel_carbon.gateway.feed import Valve
-from otel_carbon.gateway.graph import Built, Graph, Key
+from otel_carbon.gateway.graph import Built, ExporterRoute, Graph, Key
 from otel_carbon.gateway.status import register_gauges
 from otel_carbon.gateway.telemetry import SelfMetrics
+from otel_carbon.gateway.tracing import Tracing
 from otel_carbon.journal import CursorSpec, Journal
 from otel_carbon.journal.dead_letters import DeadLetters
-from otel_carbon.pipeline.component import Component, Kind
+from otel_carbon.pipeline.component import Component, Exporter, Kind
 
 __all__ = ["Running"]
 
@@ -27,12 +28,15 @@ _SOURCES = (Kind.RECEIVER, Kind.CONNECTOR)
 class Running:
     """Starts, exchanges and stops graphs over one journal. Lives on one event loop."""
 
-    def __init__(self, journal: Journal, dead_letters: DeadLetters, telemetry: SelfMetrics) -> None:
+    def __init__(
+        self, journal: Journal, dead_letters: DeadLetters, telemetry: SelfMetrics, tracing: Tracing | None = None
+    ) -> None:
         self.valve = Valve()
         self.graph: Graph | None = None
         self._journal = journal
         self._dead_letters = dead_letters
         self._telemetry = telemetry
+        self._tracing = tracing
         self._deliveries: dict[Delivery, asyncio.Task[None]] = {}
         loop = asyncio.get_running_loop()
         journal.on_commit(lambda: _call_soon(loop, self._wake))
@@ -127,13 +131,17 @@ class Running:
 
     def _start_deliveries(self, graph: Graph) -> None:
         deliveries = [
-            Delivery(route, graph.exporters[route.exporter_id], self._journal, self._telemetry, self._dead_letters)
+            Delivery(route, self._exporter(route, graph), self._journal, self._telemetry, self._dead_letters)
             for route in graph.routes
         ]
         register_gauges(self._telemetry, self._journal, deliveries, self._dead_letters)
         self._deliveries = {one: asyncio.create_task(one.run(), name=one.route.cursor) for one in deliveries}
         for task in self._deliveries.values():
             task.add_done_callback(_report)
+
+    def _exporter(self, route: ExporterRoute, graph: Graph) -> Exporter:
+        exporter = graph.exporters[route.exporter_id]
+        return exporter if self._tracing is None else self._tracing.exporting(route.exporter_id, route.signal, exporter)
 
     async def _halt_deliveries(self) -> None:
         for delivery in self._deliveries:

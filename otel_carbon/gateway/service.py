@@ -18,6 +18,7 @@ from otel_carbon.gateway.own_footprint import Measured, OwnFootprint, place_of
 from otel_carbon.gateway.running import Running
 from otel_carbon.gateway.status import describe, register_own, unready_reason
 from otel_carbon.gateway.telemetry import SelfMetrics, exposition
+from otel_carbon.gateway.tracing import Tracing, start_tracing
 from otel_carbon.journal import DataDirectory, Journal, JournalSettings
 from otel_carbon.journal.dead_letters import DEAD_LETTERS_NAME, DeadLetters
 from otel_carbon.pipeline.duration import duration_s
@@ -53,6 +54,7 @@ class Gateway:
         energy = config.service.telemetry.energy
         self._own = OwnFootprint(energy.meter(), place_of(energy, FactorTables.bundled()), Measured())
         register_own(self.telemetry, self._own)
+        self._tracing: Tracing | None = None
         self._reading: asyncio.Task[None] | None = None
 
     @property
@@ -93,7 +95,8 @@ class Gateway:
             self._dead_letters = DeadLetters(
                 self._journal_dir / DEAD_LETTERS_NAME, self.config.service.dead_letters.max_bytes
             )
-            self._running = Running(self._journal, self._dead_letters, self.telemetry)
+            self._tracing = start_tracing(self.config.service.telemetry.traces)
+            self._running = Running(self._journal, self._dead_letters, self.telemetry, self._tracing)
             await self._running.start(self._build(self.config, NOTHING_BUILT))
             self._reading = asyncio.create_task(self._read_energy(), name="own energy")
         except BaseException:
@@ -137,6 +140,8 @@ class Gateway:
             await running.stop_receiving()
             left = await self._told(await running.drain(drain_timeout_s))
             await running.stop()
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.stop)
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
         if self._dead_letters is not None:
@@ -180,6 +185,7 @@ class Gateway:
             "journal_id": self._journal.id,
             "no_room": self._journal.refusal,
             "watchers": (self._own.measured,),
+            "tracing": self._tracing,
         }
         valve = self._running.valve
         return build_graph(config, shared, self._journal.append, source=self._source, valve=valve, earlier=earlier)

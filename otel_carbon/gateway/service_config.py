@@ -9,6 +9,7 @@ from typing import Literal
 from otel_carbon.errors import ConfigError
 from otel_carbon.gateway.own_footprint import EnergyConfig
 from otel_carbon.gateway.topology import PipelineConfig
+from otel_carbon.gateway.tracing_config import TracesConfig
 from otel_carbon.pipeline.duration import duration_s
 from otel_carbon.security.certificates import ServerTlsConfig
 from otel_carbon.security.guard import check_listener
@@ -120,6 +121,7 @@ class TelemetryConfig:
 
     logs: LogsConfig = field(default_factory=LogsConfig)
     energy: EnergyConfig = field(default_factory=EnergyConfig)
+    traces: TracesConfig = field(default_factory=TracesConfig)
 
 
 @dataclass(frozen=True, slots=True)
