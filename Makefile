@@ -4,7 +4,7 @@ VENV := .venv
 PYTEST_ARGS ?= -n auto
 STAMP := $(VENV)/.installed
 
-.PHONY: run test e2e crash matrix check sbom fuzz clean
+.PHONY: run test e2e crash matrix check sbom licences fuzz clean
 
 run: $(STAMP)  ## the whole path on real input; ONCE=1 ends after the report
 	$(VENV)/bin/otel-carbon demo $(if $(ONCE),--once)
@@ -32,6 +32,9 @@ sbom: $(STAMP)  ## what is installed with the gateway, as CycloneDX, in dist/sbo
 	$(VENV)/bin/uv pip install --quiet --python .cache/sbom/bin/python '.[gateway]'
 	$(VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
 		--output-reproducible -o dist/sbom.cdx.json .cache/sbom/bin/python
+
+licences: sbom  ## refuse what is installed with the gateway under a licence that does not go with ours
+	$(PYTHON) scripts/check-licences dist/sbom.cdx.json
 
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= protobuf otlp_json compressed config tokens
