@@ -442,6 +442,26 @@ def test_without_an_expiration_a_series_stays() -> None:
 # ---- life cycle and config ------------------------------------------------------------------------------------------
 
 
+async def test_series_beyond_the_limit_are_dropped_and_counted_and_known_ones_go_on(counts: Counts) -> None:
+    config = Config("127.0.0.1:0", cardinality_limit=2)
+    exporter = FACTORY.create(config, Settings("prometheus/test", {}, {"telemetry": counts}))
+    await exporter.start()
+    for value in (1.0, 5.0):
+        points = [
+            NumberDataPoint(as_double=value, time_unix_nano=int(value), attributes=attributes(user=user))
+            for user in "abc"
+        ]
+        await push(exporter, Metric(name="load", gauge=Gauge(data_points=points)), service__name="shop", host="x")
+    text = await page(exporter)
+    await exporter.shutdown()
+
+    assert [line for line in text.splitlines() if line.startswith("load{")] == [
+        'load{job="shop",user="a"} 5.0',
+        'load{job="shop",user="b"} 5.0',
+    ]
+    assert counts.values == {"it has 2 series already; send fewer attributes or raise cardinality_limit": 2}
+
+
 async def test_shutdown_is_safe_before_start_and_twice() -> None:
     exporter = PrometheusExporter(Config("127.0.0.1:0"), Settings("prometheus", {}, {}))
 
@@ -459,6 +479,8 @@ async def test_a_taken_port_is_an_error_that_names_it() -> None:
 
 
 def test_wrong_settings_are_refused() -> None:
+    with pytest.raises(ConfigError, match="cardinality_limit: -1 is below 0; 0 shows all series"):
+        Config(cardinality_limit=-1)
     with pytest.raises(ConfigError, match="endpoint: 'here' is not an address"):
         Config("here")
     with pytest.raises(ConfigError, match="metric_expiration: 'never' is not a duration"):

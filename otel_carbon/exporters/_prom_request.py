@@ -18,6 +18,7 @@ __all__ = ["put_request"]
 
 _TARGET_INFO = "target_info"
 _HIDDEN = "two senders have the same labels; give each a service.instance.id"
+_TOO_MANY = "it has {} series already; send fewer attributes or raise cardinality_limit"
 _NAME_TAKEN = "another metric of a different kind has its name"
 
 
@@ -55,8 +56,11 @@ def _put_target_info(attributes: Mapping[str, str], target: dict[str, str], stor
     family = store.family(_TARGET_INFO, "gauge", "Target metadata")
     if family is None or not attributes or not target:
         return
-    labels = labels_of(attributes.items(), target)
-    family.latest(_sorted(labels), now_s).put(None, [("", (), 1.0)], 0, now_s)
+    labels = _sorted(labels_of(attributes.items(), target))
+    if family.has_room(labels):
+        family.latest(labels, now_s).put(None, [("", (), 1.0)], 0, now_s)
+    else:
+        store.drop(_TARGET_INFO, 1, _TOO_MANY.format(store.cardinality_limit))
 
 
 def _put_metric(metric: Metric, sender: _Sender, store: FamilyStore, now_s: float) -> None:
@@ -71,14 +75,21 @@ def _put_metric(metric: Metric, sender: _Sender, store: FamilyStore, now_s: floa
     if family is None:
         store.drop(metric.name, len(readings.points), _NAME_TAKEN)
         return
-    hidden = sum(not _put_reading(reading, sender, family, now_s) for reading in readings.points)
+    hidden = beyond = 0
+    for reading in readings.points:
+        labels = _sorted(labels_of(reading.attributes, sender.labels))
+        if not family.has_room(labels):
+            beyond += 1
+        elif not _put_reading(reading, labels, sender, family, now_s):
+            hidden += 1
     if hidden:
         store.drop(metric.name, hidden, _HIDDEN)
+    if beyond:
+        store.drop(metric.name, beyond, _TOO_MANY.format(store.cardinality_limit))
 
 
-def _put_reading(reading: Reading, sender: _Sender, family: Family, now_s: float) -> bool:
+def _put_reading(reading: Reading, labels: Labels, sender: _Sender, family: Family, now_s: float) -> bool:
     """Add one point; False when it hides the one of another sender."""
-    labels = _sorted(labels_of(reading.attributes, sender.labels))
     stream = (sender.identity, reading.start_unix_nano)
     value = reading.value
     if not isinstance(value, Counted):

@@ -24,7 +24,13 @@ class Family:
     kind: str
     """counter, gauge, histogram or summary."""
     help: str
+    limit: int
+    """Series that are kept at most; 0 keeps all."""
     series: dict[Labels, Series] = field(default_factory=dict[Labels, Series])
+
+    def has_room(self, labels: Labels) -> bool:
+        """Return whether a point of these labels can be shown."""
+        return not self.limit or len(self.series) < self.limit or labels in self.series
 
     def accumulated(self, labels: Labels, bounds: Sequence[float] | None, now_s: float) -> Accumulated:
         """Return the series that sums; a histogram with other buckets than before begins anew."""
@@ -47,12 +53,18 @@ class Family:
 class FamilyStore(Collector):
     """Keeps families by name, forgets series that nobody sends any more, and reports what cannot be shown.
 
-    `expiration_s` 0 keeps everything. `count_dropped` is called with the number of points and a reason.
+    `expiration_s` 0 keeps everything; `cardinality_limit` is of the series of one metric, 0 is none. `count_dropped` is
+    called with the number of points and a reason.
     """
 
     def __init__(
-        self, expiration_s: float, clock: Callable[[], float], count_dropped: Callable[[int, str], None]
+        self,
+        expiration_s: float,
+        clock: Callable[[], float],
+        count_dropped: Callable[[int, str], None],
+        cardinality_limit: int = 0,
     ) -> None:
+        self.cardinality_limit = cardinality_limit
         self._expiration_s = expiration_s
         self._clock = clock
         self._count_dropped = count_dropped
@@ -61,7 +73,7 @@ class FamilyStore(Collector):
 
     def family(self, name: str, kind: str, description: str) -> Family | None:
         """Return the family, or None when the name belongs to one of another kind."""
-        found = self._families.setdefault(name, Family(name, kind, description))
+        found = self._families.setdefault(name, Family(name, kind, description, self.cardinality_limit))
         return found if found.kind == kind else None
 
     def drop(self, name: str, points: int, reason: str) -> None:

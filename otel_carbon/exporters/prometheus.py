@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from otel_carbon.errors import ConfigError
 from otel_carbon.exporters._prom_request import put_request
 from otel_carbon.exporters._prom_store import FamilyStore
 from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings, Stability, Telemetry
@@ -42,6 +43,8 @@ class Config:
     endpoint: str = "127.0.0.1:9464"
     metric_expiration: str = "5m"
     """A series that nobody has sent for so long disappears from the page; `0s` keeps all."""
+    cardinality_limit: int = 10_000
+    """Series of one metric that are shown; what is beyond is dropped and counted. 0 shows all."""
     tls: ServerTlsConfig | None = None
     """Certificates; left out, plain text."""
     auth: AuthConfig | None = None
@@ -53,6 +56,8 @@ class Config:
         """Refuse what cannot work."""
         check_listener(self, "")
         duration_s(self.metric_expiration, "metric_expiration")
+        if self.cardinality_limit < 0:
+            raise ConfigError(f"cardinality_limit: {self.cardinality_limit} is below 0; 0 shows all series")
 
 
 class PrometheusExporter:
@@ -66,7 +71,7 @@ class PrometheusExporter:
         self._id = settings.id
         self._telemetry: Telemetry | None = settings.shared.get("telemetry")
         expiration_s = duration_s(config.metric_expiration, "metric_expiration")
-        self._store = FamilyStore(expiration_s, time.monotonic, self._count_dropped)
+        self._store = FamilyStore(expiration_s, time.monotonic, self._count_dropped, config.cardinality_limit)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self._store)
         self._runner: web.AppRunner | None = None
