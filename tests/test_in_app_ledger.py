@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import otel_carbon
+from otel_carbon.estimator import AccountingRule, AccountingSettings
 from otel_carbon.processors import CarbonSpanProcessor, KeepGenAI
 
 CHAT = {
@@ -109,6 +110,20 @@ def test_the_variable_names_the_ledger(
     provider.force_flush()
 
     assert len(rows(tmp_path / "named.db")) == 1
+
+
+def test_the_lines_say_where_an_inventory_has_them(tmp_path: Path, providers: list[TracerProvider]) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    providers.append(provider)
+    rule = AccountingRule(scope=2, reason="own servers", tenant="acme")
+    otel_carbon.install(provider, ledger=tmp_path / "ledger.db", accounting=AccountingSettings(rules=(rule,)))
+
+    for tenant in ("acme", "globex", "acme"):
+        call(provider, {**CHAT, "otel_carbon.tenant": tenant})
+    provider.force_flush()
+
+    places = rows(tmp_path / "ledger.db", "SELECT tenant, ghg_scope, ghg_reason FROM lines ORDER BY seq")
+    assert places == [("acme", "2", "own servers"), ("globex", "3", None), ("acme", "2", "own servers")]
 
 
 def test_shutting_the_provider_down_writes_what_is_left(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor
 
 from otel_carbon.estimator import (
+    AccountingSettings,
     Estimator,
     EstimatorSettings,
     IntensitySource,
@@ -58,6 +59,7 @@ def install(
     pue_ratio: float | None = None,
     overrides: Sequence[Override | Mapping[str, Any]] | None = None,
     model_aliases: Mapping[str, str] | None = None,
+    accounting: AccountingSettings | None = None,
     keep_genai: bool | None = None,
     attribution: Mapping[str, Sequence[str]] | None = None,
     baggage_keys: Sequence[str] | None = None,
@@ -83,6 +85,7 @@ def install(
         overrides: your own numbers for some calls only, by model, provider and region; each row an `Override` or a
             mapping of its keys.
         model_aliases: deployment names, and the models they stand for.
+        accounting: where an inventory has the calls, rules for some of them, and suppliers' own figures.
         keep_genai: False leaves the provider's sampler as it is, so calls that it drops are not counted. By default
             it is wrapped in `KeepGenAI`: every call is counted, and no more are exported.
         attribution: attribute keys, best first, by the party that they name (tenant, user …), instead of the default
@@ -111,6 +114,7 @@ def install(
         "pue_ratio": pue_ratio,
         "overrides": None if overrides is None else _overrides(overrides),
         "model_aliases": model_aliases,
+        "accounting": accounting,
     }
     with _installing:
         processor = _present(provider)
