@@ -186,6 +186,23 @@ def test_the_distribution_is_there_when_it_is_asked_for() -> None:
     assert tuple(point.explicit_bounds) == METRICS["otel_carbon.operation.co2e"].bucket_boundaries
 
 
+def test_the_distribution_has_exemplars_at_the_spans_and_is_delta_or_cumulative_as_the_reader_asks() -> None:
+    app = App(mode="histogram")
+    deltas, totals = [], []
+    for calls in (2, 3):
+        with app.tracer.start_as_current_span("request"):
+            app.call(times=calls)
+        (delta,) = read(app.delta)["otel_carbon.operation.co2e"]
+        (total,) = read(app.cumulative)["otel_carbon.operation.co2e"]
+        deltas.append(delta.count)
+        totals.append(total.count)
+        chats = {span.context.span_id for span in app.spans.get_finished_spans() if span.name.startswith("chat")}
+        assert delta.exemplars
+        assert {exemplar.span_id for exemplar in delta.exemplars} <= chats
+
+    assert (deltas, totals) == ([2, 3], [2, 5])
+
+
 def test_without_the_switch_there_is_no_distribution_and_without_metrics_nothing() -> None:
     counted, silent = App(), App(mode=False)
     counted.call()
