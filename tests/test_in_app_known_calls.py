@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +82,28 @@ class Notes:
         """Nothing is open."""
 
 
+class LateNotes(Notes):
+    """Makes sightings when it is flushed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.makers: list[Callable[[], Sighting]] = []
+
+    def submit_later(self, make: Callable[[], Sighting]) -> bool:
+        self.makers.append(make)
+        return True
+
+    def flush(self, timeout_s: float) -> bool:
+        self.sightings += [make() for make in self.makers]
+        return super().flush(timeout_s)
+
+
 class App:
     """An application whose processor forgets every kind of call before each span, or none."""
 
-    def __init__(self, estimator: Estimator, *, forgets: bool) -> None:
-        self.notes, self.spans, self.metrics = Notes(), InMemorySpanExporter(), InMemoryMetricReader()
+    def __init__(self, estimator: Estimator, *, forgets: bool, notes: Notes | None = None) -> None:
+        self.notes = notes or Notes()
+        self.spans, self.metrics = InMemorySpanExporter(), InMemoryMetricReader()
         meters = MeterProvider(metric_readers=[self.metrics], shutdown_on_exit=False)
         self.carbon = CarbonSpanProcessor(estimator, READER, self.notes, meters)
         self.provider = TracerProvider(shutdown_on_exit=False)
@@ -207,6 +224,19 @@ def test_a_kind_of_call_is_estimated_once(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert [call.model for call in estimated] == ["gpt-4o-2024-08-06", "o3"]
     assert [note.call.usage.visible_output_tokens for note in app.notes.sightings[::2]] == [1, 2, 3, 4, 5]  # type: ignore[union-attr]
+
+
+def test_what_the_ledger_makes_later_is_what_it_would_have_been_given_at_once() -> None:
+    at_once, later = App(ESTIMATORS[0], forgets=False), App(ESTIMATORS[0], forgets=False, notes=LateNotes())
+    for number in range(4):
+        attributes = {**CHAT, "gen_ai.response.id": f"id-{number}", "otel_carbon.tenant": f"tenant-{number % 2}"}
+        for app in (at_once, later):
+            app.span(attributes, "app", started=(1_790_000_000 + number) * 10**9, failed=False, kind=2)
+
+    assert len(later.notes.sightings) == 1  # the first of its kind
+    later.carbon.force_flush()
+    assert later.outcome() == at_once.outcome()
+    assert [note.attribution.tenant for note in later.notes.sightings] == ["tenant-0", "tenant-1"] * 2
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from ledger_cases import estimator, open_ledger, rows, sighting
 from otel_carbon.errors import ConfigError
 from otel_carbon.ledger.verify import verify
 from otel_carbon.ledger.writer import LedgerWriter
+from otel_carbon.model import Sighting
 
 
 @pytest.fixture
@@ -46,6 +47,19 @@ def test_what_is_submitted_is_recorded_after_a_flush(path: Path, writer: LedgerW
     assert (writer.recorded, writer.dropped) == (1000, 0)
     with closing(open_ledger(path)) as ledger:
         assert rows(ledger, "SELECT COUNT(*), MIN(source), MAX(source) FROM lines") == [(1000, "sdk", "sdk")]
+
+
+def test_what_is_to_be_made_later_is_made_by_the_writers_thread(path: Path, writer: LedgerWriter) -> None:
+    makers: list[str] = []
+
+    def make() -> Sighting:
+        makers.append(threading.current_thread().name)
+        return sighting(2)
+
+    assert writer.submit(sighting(1))
+    assert writer.submit_later(make)
+    assert writer.flush(30)
+    assert (makers, writer.recorded, _recorded(path)) == (["otel-carbon-ledger"], 2, 2)
 
 
 def test_without_a_flush_a_batch_is_recorded_after_its_interval(path: Path) -> None:

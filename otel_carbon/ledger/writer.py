@@ -24,6 +24,8 @@ _RETRY_AFTER_S = 1.0
 _CLOSE_TIMEOUT_S = 10.0
 _FORK_TIMEOUT_S = 5.0
 
+_Item = Sighting | Callable[[], Sighting]
+
 
 class LedgerWriter:
     """Takes sightings from any thread and records them in batches from a thread of its own.
@@ -70,18 +72,11 @@ class LedgerWriter:
 
     def submit(self, sighting: Sighting) -> bool:
         """Queue a sighting. Never blocks and never raises; False means that it was dropped."""
-        queue = self._queue
-        if self._closed or len(queue) >= self._queue_size:
-            self._drop(1, "its queue is full" if not self._closed else "it is closed")
-            return False
-        queue.append(sighting)
-        if not self._some.is_set():
-            self._some.set()
-        if len(queue) >= self._batch_size and not self._hurry.is_set():
-            self._hurry.set()
-        if self._thread is None:
-            self._start()
-        return True
+        return self._enqueue(sighting)
+
+    def submit_later(self, make: Callable[[], Sighting]) -> bool:
+        """Queue what makes a sighting; the writer's thread calls it."""
+        return self._enqueue(make)
 
     def flush(self, timeout_s: float = 30.0) -> bool:
         """Wait until everything submitted before is recorded. False: not within the time."""
@@ -121,7 +116,7 @@ class LedgerWriter:
 
     def _reset(self) -> None:
         """Begin with nothing pending; also in a child process, where locks may have been copied while held."""
-        self._queue: deque[Sighting | threading.Event] = deque()
+        self._queue: deque[_Item | threading.Event] = deque()
         self._some = threading.Event()
         self._hurry = threading.Event()
         self._starting = threading.Lock()
@@ -130,6 +125,20 @@ class LedgerWriter:
         self._thread: threading.Thread | None = None
         self._ledger: Ledger | None = None
         self._complained = False
+
+    def _enqueue(self, item: _Item) -> bool:
+        queue = self._queue
+        if self._closed or len(queue) >= self._queue_size:
+            self._drop(1, "its queue is full" if not self._closed else "it is closed")
+            return False
+        queue.append(item)
+        if not self._some.is_set():
+            self._some.set()
+        if len(queue) >= self._batch_size and not self._hurry.is_set():
+            self._hurry.set()
+        if self._thread is None:
+            self._start()
+        return True
 
     def _start(self) -> None:
         with self._starting:
@@ -164,8 +173,8 @@ class LedgerWriter:
         if passed is not None:
             passed.set()
 
-    def _take(self) -> tuple[list[Sighting], threading.Event | None]:
-        batch: list[Sighting] = []
+    def _take(self) -> tuple[list[_Item], threading.Event | None]:
+        batch: list[_Item] = []
         while self._queue and len(batch) < self._batch_size:
             item = self._queue.popleft()
             if isinstance(item, threading.Event):
@@ -173,18 +182,19 @@ class LedgerWriter:
             batch.append(item)
         return batch, None
 
-    def _put_back(self, batch: list[Sighting], passed: threading.Event | None) -> None:
+    def _put_back(self, batch: list[_Item], passed: threading.Event | None) -> None:
         if passed is not None:
             self._queue.appendleft(passed)
         self._queue.extendleft(reversed(batch))
 
-    def _record(self, batch: list[Sighting]) -> bool:
+    def _record(self, batch: list[_Item]) -> bool:
         """Record a batch; False where trying again can help."""
         try:
             with self._in_sqlite:
                 if self._ledger is None:
                     self._ledger = Ledger.open(self.path, estimator=self._estimator)
-                recorded = self._ledger.record(batch, source=self._source)
+                sightings = [item if isinstance(item, Sighting) else item() for item in batch]
+                recorded = self._ledger.record(sightings, source=self._source)
         except StorageError as error:
             self._complain("%s; trying again", error)
             return False

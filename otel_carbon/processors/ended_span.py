@@ -13,7 +13,7 @@ from otel_carbon.model import Call, Mark, Sighting, SpanIdentity
 from otel_carbon.processors.attributes import attribute_values
 from otel_carbon.spans import Parent, SpanReader, adjusted_count
 
-__all__ = ["SpanFacts", "calls_stood_for", "facts_of", "read_span", "sighting_of"]
+__all__ = ["SpanFacts", "calls_stood_for", "facts_of", "identity_of", "read_span", "sighting_of"]
 
 SpanFacts = tuple[SpanContext, SpanContext | None, str | None, str | None, int, StatusCode, Resource, int, int]
 """Context, parent, scope name and version, kind (as the API counts), status, resource, start and end in ns."""
@@ -71,11 +71,7 @@ def sighting_of(reader: SpanReader, span: Any, call: Call | None, mark: Mark | N
     context, parent, scope = span.context, span.parent, span.instrumentation_scope
     values, resource = attribute_values(span._attributes), attribute_values(span.resource.attributes)
     return Sighting(
-        span=SpanIdentity(
-            f"{context.trace_id:032x}",
-            f"{context.span_id:016x}",
-            f"{parent.span_id:016x}" if parent is not None else "",
-        ),
+        span=identity_of(context, parent),
         started_unix_nano=span.start_time or 0,
         ended_unix_nano=span.end_time or 0,
         attribution=reader.attribution(values, resource),
@@ -83,4 +79,13 @@ def sighting_of(reader: SpanReader, span: Any, call: Call | None, mark: Mark | N
         mark=mark,
         adjusted_count=adjusted_count,
         scope=scope.name if scope is not None else None,
+    )
+
+
+def identity_of(context: SpanContext, parent: SpanContext | None) -> SpanIdentity:
+    """Return which span it is, in the terms of OTLP."""
+    return SpanIdentity(
+        f"{context.trace_id:032x}",
+        f"{context.span_id:016x}",
+        f"{parent.span_id:016x}" if parent is not None else "",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -18,7 +19,7 @@ from otel_carbon.processors.attributes import attribute_values, replace_values, 
 from otel_carbon.processors.baggage import BaggageParties
 from otel_carbon.processors.duplicates import CountedCalls, EndedCall
 from otel_carbon.processors.ended_span import SpanFacts, calls_stood_for, facts_of, read_span, sighting_of
-from otel_carbon.processors.known_calls import KnownCall, KnownCalls
+from otel_carbon.processors.known_calls import KnownCall, KnownCalls, known_sighting
 from otel_carbon.processors.meter import CarbonMeter
 from otel_carbon.semconv.carbon import OTEL_CARBON_STATUS
 from otel_carbon.spans import SpanReader, Tokens, mark_attributes, read_mark, tokens_of
@@ -31,7 +32,10 @@ _DUPLICATE_MARK = Mark(Status.DUPLICATE)
 
 
 class SightingWriter(Protocol):
-    """What an in-app ledger is written through, off the application's threads."""
+    """What an in-app ledger is written through, off the application's threads.
+
+    One that also has `submit_later` is given, for most calls, a function that returns the sighting, to be called there.
+    """
 
     def submit(self, sighting: Sighting) -> bool:
         """Take a sighting without blocking or raising. Returns False when it had to be left out."""
@@ -167,8 +171,20 @@ class Enrichment:
         if known.series is not None:
             known.series.add(quantities, tokens, context, count, self._parties(span))
         if self._ledger is not None:
-            self._record(span, known.again(facts, tokens, response_id), None, count)
+            keys = self._reader.attribution_keys & written.keys()
+            parties = {key: written[key] for key in keys}
+            make = partial(known_sighting, self._reader, known, facts, tokens, response_id, count, parties)
+            self._submit_later(make)
         return written
+
+    def _submit_later(self, make: Callable[[], Sighting]) -> None:
+        if self._ledger is None:
+            return
+        later = getattr(self._ledger, "submit_later", None)
+        if later is None:
+            self._ledger.submit(make())
+        else:
+            later(make)
 
     def _record(self, span: Any, call: Call | None, mark: Mark | None, count: float) -> None:
         if self._ledger is not None:

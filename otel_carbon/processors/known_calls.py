@@ -18,13 +18,14 @@ from opentelemetry.trace import StatusCode
 from otel_carbon.estimator import Estimator
 from otel_carbon.estimator.card import RateCard
 from otel_carbon.estimator.prepared import Quantities, prepared_quantities
-from otel_carbon.model import Call, Usage
-from otel_carbon.processors.ended_span import SpanFacts
+from otel_carbon.model import Call, Sighting, Usage
+from otel_carbon.processors.attributes import attribute_values
+from otel_carbon.processors.ended_span import SpanFacts, identity_of
 from otel_carbon.processors.meter_series import Series
 from otel_carbon.spans import QUANTITIES, Counting, SpanReader, Tokens, latency_s, put_six_digits
 from otel_carbon.spans.one_call import observer_of
 
-__all__ = ["KnownCall", "KnownCalls"]
+__all__ = ["KnownCall", "KnownCalls", "known_sighting"]
 
 _REMEMBERED = 1024  # keys and texts come from outside, so what is remembered of them is bounded
 
@@ -84,6 +85,29 @@ class KnownCall:
             at_unix_nano=started_unix_nano,
             latency_s=latency_s(started_unix_nano, ended_unix_nano or 0),
         )
+
+
+def known_sighting(  # noqa: PLR0917 - its arguments are kept until a thread of the ledger has time for them
+    reader: SpanReader,
+    known: KnownCall,
+    facts: SpanFacts,
+    tokens: Tokens,
+    response_id: str | None,
+    adjusted_count: float,
+    parties: Mapping[str, Any],
+) -> Sighting:
+    """Return what the ledger records for a call of a known kind, accounted to whom these attributes name."""
+    context, parent, scope_name, _, _, _, resource, started_unix_nano, ended_unix_nano = facts
+    return Sighting(
+        span=identity_of(context, parent),
+        started_unix_nano=started_unix_nano or 0,
+        ended_unix_nano=ended_unix_nano or 0,
+        attribution=reader.attribution(parties, attribute_values(resource.attributes)),
+        call=known.again(facts, tokens, response_id),
+        mark=None,
+        adjusted_count=adjusted_count,
+        scope=scope_name,
+    )
 
 
 class KnownCalls:
