@@ -340,6 +340,9 @@ def test_openlit_on_litellm_has_the_cache_inside_and_openlit_on_bedrock_outside(
             {"gen_ai.request.stream": True, "gen_ai.usage.cache_read.input_tokens": 0},
             True,
         ),
+        ("litellm", {"llm.is_streaming": "True", "metadata.usage_object": "{'prompt_tokens_details': None}"}, True),
+        ("litellm", {"llm.is_streaming": "True", "metadata.usage_object": "{'prompt_tokens_details': {}}"}, False),
+        ("litellm", {"llm.is_streaming": "False", "metadata.usage_object": "{'prompt_tokens_details': None}"}, False),
         ("somebody.else", {"gen_ai.request.stream": True}, False),
     ],
 )
