@@ -71,6 +71,21 @@ def test_nothing_that_was_said_is_left(capture: Capture, by: Any) -> None:
         assert parse(Signal.TRACES, redacted.body).items == payload.items
 
 
+@pytest.mark.parametrize("name", sorted(QUOTE_THE_ANSWER))
+def test_messages_of_exceptions_go_where_their_keys_are_named(name: str) -> None:
+    (capture,) = (capture for capture in CAPTURES if capture.name == name)
+    strict = processor(redact, keys=("exception.message", "exception.stacktrace"))
+    bodies = [payload.body for payload in traces_of(capture)]
+
+    assert any(
+        b"exception.message" in body and SAID.search(DROP.process(parse(Signal.TRACES, body)).body) for body in bodies
+    )
+    for body in bodies:
+        redacted = strict.process(parse(Signal.TRACES, body)).body
+        assert b"exception.message" not in redacted
+        assert SAID.search(without_errors(redacted)) is None
+
+
 @pytest.mark.parametrize("by", [DROP, HASH], ids=["drop", "hash"])
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: capture.name)
 def test_calls_are_read_and_estimated_as_before(capture: Capture, by: Any) -> None:
