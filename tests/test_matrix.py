@@ -15,6 +15,7 @@ from openai import OpenAI, RateLimitError
 sys.path.insert(0, str(Path(__file__).parent / "matrix"))
 
 import known
+from azure_monitor import acknowledged, problem
 from compare import Seen, counted, served, verdict
 from environments import read_locks
 from known import explanation
@@ -119,6 +120,19 @@ def test_the_committed_results_are_of_runs_of_the_plan_and_none_has_failed() -> 
     assert [run["set"] for run in results if run.get("error")] == []
 
 
+def test_every_verdict_that_is_not_exact_is_explained_and_every_explanation_is_of_one() -> None:
+    results = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))["runs"]
+    found = {
+        explanation(run, case["case"], path, verdict)
+        for run in results
+        for case in run.get("cases", [])
+        for path, verdict in [*case["verdicts"].items(), *[("program", "raises")] * ("unexpected" in case)]
+        if verdict != "exact"
+    }
+
+    assert found == {str(entry["reason"]) for entry in known._KNOWN}
+
+
 def test_an_explanation_is_for_its_verdict_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = {"sets": ["a"], "cases": ["x"], "paths": ["app"], "verdict": "under", "reason": "not sent"}
     monkeypatch.setattr(known, "_KNOWN", [entry])
@@ -128,3 +142,14 @@ def test_an_explanation_is_for_its_verdict_alone(monkeypatch: pytest.MonkeyPatch
     assert explanation(run, "x", "app", "over") is None
     assert explanation(run, "x", "gateway", "under") is None
     assert explanation({**run, "set": "b"}, "x", "app", "under") is None
+
+
+def test_what_azure_monitor_gets_has_to_be_marked_and_complete() -> None:
+    call = {"gen_ai.request.model": "gpt-4o"}
+    envelopes = [{"data": {"baseData": {"properties": {**call, "otel_carbon.co2e_grams": "0.1"}}}}]
+
+    assert acknowledged(envelopes) == {"itemsReceived": 1, "itemsAccepted": 1, "errors": []}
+    assert problem(envelopes, "both", 1) == ""
+    assert problem(envelopes, "both", 2) == "Azure Monitor got 1 calls, not 2"
+    assert problem(envelopes, "gateway", 1) == "Azure Monitor got 1 calls with gCO2e, not 0"
+    assert problem([], "unsampled", 1) == ""

@@ -16,10 +16,12 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import azure_monitor
 import known
 from compare import Seen, counted, served, verdict
 from environments import Lock, build_wheel, lock_all, python_of, read_locks
@@ -72,13 +74,15 @@ def run_all(runs: Sequence[Run], folder: Path, at_once: int) -> list[dict[str, A
     locks, wheel = read_locks(), build_wheel(folder / "wheel")
     results: list[dict[str, Any]] = []
     with serve() as (provider, url), GatewayProcess(folder / "gateway", addresses=("grpc", "http", "web")) as gateway:
-        place = Place(url, gateway.ready["http"], folder / "runs")
+        place = Place(url, gateway.ready["http"], gateway.ready["grpc"], folder / "runs")
 
         def finish(one: Run) -> Finished | str:
             lock = locks[one.set.id, one.sdk]
             if "refused" in lock:
                 return str(lock["refused"])
             done = run(one, python_of(lock, wheel), place)
+            if "azure" in one.set.id and not done.error:
+                done = replace(done, error=azure_monitor.problem(provider.ingested[one.id], one.mode, len(done.cases)))
             print(f"{one.id}: {done.error or f'{len(done.cases)} cases'}", flush=True)
             return done
 

@@ -15,7 +15,8 @@ _PLAN: dict[str, Any] = tomllib.loads((FOLDER / "libraries.toml").read_text(enco
 
 Mode = str
 """`both`: counted in the app, and exported to a gateway, which gets marked spans. `gateway`: otel-carbon is switched
-off in the app. `unsampled`: OTEL_TRACES_SAMPLER=always_off, so nothing is exported and the app alone counts."""
+off in the app. `unsampled`: OTEL_TRACES_SAMPLER=always_off, or what the set says, so nothing is exported and the app
+alone counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Set:
     sdks: tuple[str, ...] = ()
     overlap: bool = False
     environ: dict[str, str] = field(default_factory=dict)
+    unsampled: dict[str, str] = field(default_factory=lambda: {"OTEL_TRACES_SAMPLER": "always_off"})
 
 
 @dataclass(frozen=True, slots=True)

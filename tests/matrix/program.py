@@ -32,6 +32,7 @@ class Place:
 
     provider: str
     gateway: str
+    gateway_grpc: str
     folder: Path
 
 
@@ -70,6 +71,7 @@ def run(one: Run, python: Path, place: Place) -> Finished:
 
 def _environ(one: Run, python: Path, place: Place, folder: Path) -> dict[str, str]:
     base = f"{place.provider}/r/{one.id}"
+    places = {"provider": base, "gateway": place.gateway, "grpc_port": place.gateway_grpc.rpartition(":")[2]}
     environ = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     environ |= {
         "PATH": f"{python.parent}{os.pathsep}{environ['PATH']}",
@@ -94,12 +96,12 @@ def _environ(one: Run, python: Path, place: Place, folder: Path) -> dict[str, st
         "OTEL_LOGS_EXPORTER": "otlp",
         "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "httpx,requests,urllib,urllib3,aiohttp-client,threading",
         "OTEL_CARBON_LEDGER": str(folder / "ledger.db"),
-        **one.set.environ,
+        **{name: value.format(**places) for name, value in one.set.environ.items()},
     }
     if one.mode == "gateway":
         environ["OTEL_CARBON_ENABLED"] = "false"
     elif one.mode == "unsampled":
-        environ["OTEL_TRACES_SAMPLER"] = "always_off"
+        environ |= one.set.unsampled
     if one.set.launch == "declarative":
         sampler = "always_off" if one.mode == "unsampled" else "always_on"
         config = folder / "otel.yaml"

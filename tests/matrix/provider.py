@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import azure_monitor
 import provider_anthropic
 import provider_bedrock
 import provider_gemini
@@ -33,10 +34,14 @@ _ALIKE = "ALIKE"
 
 
 class Provider:
-    """Keeps what was served, by run: `truth[run]` is a list of requests in order of arrival."""
+    """Keeps what was served, by run: `truth[run]` is a list of requests in order of arrival.
+
+    `ingested[run]` is what its client for Azure Monitor sent.
+    """
 
     def __init__(self) -> None:
         self.truth: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.ingested: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._numbers = itertools.count(1)
         self._refused: set[tuple[str, str]] = set()
 
@@ -46,7 +51,13 @@ class Provider:
         for part in _PARTS:
             for path, handle in part.ROUTES.items():
                 app.router.add_post(f"/r/{{run}}{path}", self._handler(part, handle))
+        app.router.add_post(f"/r/{{run}}{azure_monitor.PATH}", self._ingest)
         return app
+
+    async def _ingest(self, http: web.Request) -> web.StreamResponse:
+        envelopes = await http.json()
+        self.ingested[http.match_info["run"]] += envelopes
+        return web.json_response(azure_monitor.acknowledged(envelopes))
 
     def _handler(
         self, part: Any, handle: Callable[[Request], Answer]
