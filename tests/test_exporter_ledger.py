@@ -183,13 +183,13 @@ async def test_what_the_processor_found_and_what_is_read_again_give_the_same_lin
     requests = [_request(number, **attributes) for number, attributes in enumerate(_MIXED, 1)]
     both = ExportTraceServiceRequest.FromString(requests[0] + requests[1]).SerializeToString()
     payloads = [processor.process(Payload(Signal.TRACES, body, 1)) for body in (both, *requests[2:])]
-    assert sum(len(payload.enriched) for payload in payloads) == len(_MIXED)
+    assert sum(len(payload.enriched or ()) for payload in payloads) == len(_MIXED)
     found: list[Any] = []
     for name, again in (("kept", False), ("read", True)):
         exporter = build(data_dir=tmp_path / name, estimator=processor.estimator, reader=processor.reader)
         await exporter.start()
         for position, payload in enumerate(payloads, 1):
-            kept = replace(payload, enriched=()) if again else payload
+            kept = replace(payload, enriched=None) if again else payload
             await exporter.export([JournalEntry(position, EIGHT_O_CLOCK, kept)])
         columns = ", ".join(f'"{name}"' for name in COLUMN_NAMES if name not in {"recorded_at", "hash"})
         found.append(

@@ -113,7 +113,7 @@ class CarbonMetricsConnector:
 
     def observe(self, payload: Payload) -> None:
         """Count what this gateway marked; what came with a mark was counted where it was made."""
-        for enriched in payload.enriched:
+        for enriched in payload.enriched or ():
             sighting = enriched.sighting
             if enriched.outcome is None or sighting.call is None or not self._memo.add(sighting.span):
                 continue

@@ -120,7 +120,7 @@ class LedgerExporter:
 
     def _enriched(self, entry: JournalEntry) -> Sequence[Enriched]:
         """Return the GenAI-related spans as the carbon processor left them, or read them again."""
-        if entry.payload.enriched:
+        if entry.payload.enriched is not None:
             return entry.payload.enriched
         assert self._reader is not None
         tenant = entry.payload.tenant

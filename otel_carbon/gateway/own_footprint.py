@@ -112,7 +112,7 @@ class Measured:
         """Add what this gateway estimated in a payload."""
         found = [
             (outcome.co2e_grams, believed_count(enriched.sighting.adjusted_count))
-            for enriched in payload.enriched
+            for enriched in (payload.enriched or ())
             if isinstance(outcome := enriched.outcome, Footprint) and outcome.co2e_grams is not None
         ]
         if not found:

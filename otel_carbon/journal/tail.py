@@ -66,4 +66,4 @@ class Tail:
 
 
 def _size(entry: JournalEntry) -> int:
-    return len(entry.payload.body) + _ENRICHED_BYTES * len(entry.payload.enriched)
+    return len(entry.payload.body) + _ENRICHED_BYTES * len(entry.payload.enriched or ())

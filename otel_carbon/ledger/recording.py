@@ -16,7 +16,6 @@ from otel_carbon.ledger import statements
 from otel_carbon.ledger.clock import next_time, utc_text, utc_text_of_nanoseconds
 from otel_carbon.ledger.counting import COUNTED, Candidate, SpanKey, candidate, describe, span_key
 from otel_carbon.ledger.dialect import immediate
-from otel_carbon.ledger.insertion import insert_lines
 from otel_carbon.ledger.lines import LineBuilder, reversal_row
 from otel_carbon.ledger.marked import MarkedOutcomes, mark_of
 from otel_carbon.ledger.neighbours import Neighbours
@@ -151,8 +150,8 @@ class Recorder:
             hour = hour_of(incumbent.occurred_at)
             spans[(hour, incumbent.tenant, incumbent.status)] -= 1
             spans[(hour, incumbent.tenant, Status.DUPLICATE.value)] += 1
-        insert_lines(connection, rows)
-        connection.executemany(statements.INSERT_OBSERVATION, observations)
+        statements.LINES.insert(connection, rows)
+        statements.OBSERVATIONS.insert(connection, observations)
         changes = [(recorded_at, incumbent.observation_id) for incumbent, _ in choice.replaced]
         connection.executemany(statements.MARK_DUPLICATE, changes)
         connection.executemany(statements.SET_GROUP, choice.grouped)

@@ -9,16 +9,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
+from otel_carbon.ledger.columns import COLUMN_NAMES, COLUMNS
 from otel_carbon.ledger.counting import Candidate, SpanKey
+from otel_carbon.ledger.insertion import Insertion
 from otel_carbon.ledger.likeness import compared_text, response_key, twin_key
 from otel_carbon.ledger.same_call import compared
 
 __all__ = [
     "INSERT_CONFLICT",
-    "INSERT_OBSERVATION",
     "INSERT_SCOPE",
+    "LINES",
     "MARK_DUPLICATE",
     "MOVE_CURSOR",
+    "OBSERVATIONS",
     "SET_GROUP",
     "UPSERT_SPANS",
     "chunks",
@@ -50,8 +53,11 @@ _OBSERVATION = (
     "ended_unix_nano",
     "fingerprint",
 )
-INSERT_OBSERVATION = (
-    f"INSERT INTO observations ({', '.join(_OBSERVATION)}) VALUES ({', '.join('?' * len(_OBSERVATION))})"
+LINES = Insertion("lines", COLUMN_NAMES, (column.name for column in COLUMNS if not column.required))
+OBSERVATIONS = Insertion(
+    "observations",
+    _OBSERVATION,
+    ("line_seq", "response_id", "response_key", "twin_key", "call_group", "compared", "scope"),
 )
 INSERT_SCOPE = "INSERT INTO scopes (tenant, scope) VALUES (?, ?) ON CONFLICT DO NOTHING"
 SET_GROUP = "UPDATE observations SET call_group = ? WHERE id = ?"
@@ -101,7 +107,7 @@ def known_fingerprints(connection: sqlite3.Connection, keys: Iterable[SpanKey]) 
 
 
 def observation(span: Candidate, recorded_at: str) -> tuple[str | int | None, ...]:
-    """Return the parameters of INSERT_OBSERVATION."""
+    """Return the row of OBSERVATIONS."""
     response_id, is_call = span.response_id, span.sighting.call is not None
     return (
         span.tenant,

@@ -9,8 +9,9 @@ from typing import Any
 from otel_carbon.model import Call, Sighting, SpanIdentity
 from otel_carbon.pipeline.attributes import AttributeReader
 from otel_carbon.pipeline.otlp_schema import ResourceView, SpanView, lenient, read, resource_view, span_view
-from otel_carbon.pipeline.wire import Extent, ResourceSpans, field_end, joined, read_varint, resource_spans
-from otel_carbon.pipeline.wire_search import containing, words_in, words_of
+from otel_carbon.pipeline.span_search import span_search
+from otel_carbon.pipeline.wire import Extent, ResourceSpans, field_end, joined, read_varint
+from otel_carbon.pipeline.wire_search import words_of
 from otel_carbon.semconv.carbon import OTEL_CARBON_STATUS
 from otel_carbon.spans import SpanReader, adjusted_count, read_mark
 
@@ -41,13 +42,13 @@ class GenAISpans:
 
     def __init__(self, reader: SpanReader) -> None:
         self._reader = reader
-        self._words = words_of(reader.markers)
+        self._search = span_search(words_of(reader.markers))
         self._attributes = AttributeReader(reader.keys, reader.key_prefixes)
         self._attribution_keys = reader.attribution_keys
         self._everything = AttributeReader.of_everything()
         self._resources: dict[bytes, Mapping[str, Any]] = {}
 
-    def scan(self, body: bytes) -> tuple[list[ResourceSpans], list[GenAISpan]]:
+    def scan(self, body: bytes) -> tuple[Sequence[ResourceSpans], list[GenAISpan]]:
         """Return the layout of a request and its GenAI-related spans, in order; neither when there are none.
 
         Spans with invalid ids are left out: they cannot be accounted for.
@@ -55,19 +56,11 @@ class GenAISpans:
         Raises:
             InvalidDataError: the bytes are not a traces request.
         """
-        words = words_in(body, self._words)
-        if not words:
-            return [], []
-        layout = resource_spans(body)
+        layout, scopes = self._search.find(body)
         found: list[GenAISpan] = []
-        for resource in layout:
-            attributes: Mapping[str, Any] | None = None
-            for scope in resource.scope_spans:
-                spans = containing(body, scope.spans, words)
-                if spans:
-                    if attributes is None:
-                        attributes = self._resource(joined(body, resource.resource))
-                    self._read_scope(body, spans, joined(body, scope.scope), attributes, found)
+        for resource, scope, spans in scopes:
+            attributes = self._resource(joined(body, resource.resource))
+            self._read_scope(body, spans, joined(body, scope.scope), attributes, found)
         return layout, found
 
     def incomplete(self, body: bytes) -> Iterator[tuple[SpanView, bool]]:
@@ -78,17 +71,15 @@ class GenAISpans:
         Raises:
             InvalidDataError: the bytes are not a traces request.
         """
-        words = words_in(body, self._words)
-        for resource in resource_spans(body) if words else ():
-            for scope in resource.scope_spans:
-                for _, start, end in containing(body, scope.spans, words):
-                    if not _begins_complete(body, start):
-                        view = self._view(body, start, end)
-                        has_ids = _has_ids(view)
-                        if has_ids and view.start_time_unix_nano:
-                            continue
-                        if self._reader.looks_genai(self._attributes.read(view.attributes)):
-                            yield view, has_ids
+        for _, _, spans in self._search.find(body)[1]:
+            for _, start, end in spans:
+                if not _begins_complete(body, start):
+                    view = self._view(body, start, end)
+                    has_ids = _has_ids(view)
+                    if has_ids and view.start_time_unix_nano:
+                        continue
+                    if self._reader.looks_genai(self._attributes.read(view.attributes)):
+                        yield view, has_ids
 
     def _read_scope(
         self,

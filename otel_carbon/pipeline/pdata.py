@@ -30,7 +30,7 @@ class Enriched:
 class Payload:
     """One `Export<Signal>ServiceRequest` in protobuf encoding.
 
-    `items` counts spans, data points or log records, as the Collector does. `enriched` is empty until the carbon
+    `items` counts spans, data points or log records, as the Collector does. `enriched` is None until the carbon
     processor has seen the payload. It is for connectors, and for exporters that keep up with the journal's tail; it is
     never stored, so whoever reads it must do without as well. `tenant` is who sent it, where the receiver knows that
     for certain; it is stored, and beats what the spans say.
@@ -39,5 +39,5 @@ class Payload:
     signal: Signal
     body: bytes
     items: int
-    enriched: tuple[Enriched, ...] = ()
+    enriched: tuple[Enriched, ...] | None = None
     tenant: str | None = None

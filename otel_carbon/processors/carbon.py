@@ -116,7 +116,7 @@ class CarbonProcessor:
             return payload
         layout, spans = self._spans.scan(payload.body)
         if not spans:
-            return payload
+            return replace(payload, enriched=())
         if payload.tenant is not None:
             spans = [(at, sent_by(payload.tenant, sighting), marked) for at, sighting, marked in spans]
         enriched: list[Enriched] = []
@@ -124,7 +124,7 @@ class CarbonProcessor:
         repeated = duplicates([sighting for _, sighting, _ in spans])
         # A carbon processor before this one has seen the same spans in the same order. Ids would not do: a sender may
         # give one to two spans.
-        earlier = payload.enriched if len(payload.enriched) == len(spans) else None
+        earlier = payload.enriched if len(payload.enriched or ()) == len(spans) else None
         for index, (at, sighting, marked) in enumerate(spans):
             call = sighting.call
             if marked or call is None:
