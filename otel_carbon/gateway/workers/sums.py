@@ -1,0 +1,78 @@
+"""What the workers tell of themselves, added up. Pure functions over plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from otel_carbon.gateway.telemetry import Family, Labels
+
+__all__ = ["as_families", "as_plain", "counters", "described_together", "summed"]
+
+_LEAST = frozenset({"config_last_reload_successful", "config_last_reload_success_timestamp_seconds"})
+_OF_ONE_PROCESS = frozenset({"process_uptime"})  # the supervisor has its own
+
+
+def as_plain(families: Iterable[Family]) -> list[Any]:
+    """Return metrics as values that JSON can hold."""
+    return [[one.name, one.type, [[list(labels), value] for labels, value in one.values.items()]] for one in families]
+
+
+def as_families(plain: Iterable[Any]) -> list[Family]:
+    """Return what `as_plain` was given."""
+    return [
+        Family(name, type_, {tuple((key, text) for key, text in labels): value for labels, value in values})
+        for name, type_, values in plain
+    ]
+
+
+def summed(of_each: Iterable[Iterable[Family]]) -> list[Family]:
+    """Return the sums over processes, by name; of what says whether all is well, the least."""
+    types: dict[str, str] = {}
+    sums: dict[str, dict[Labels, float]] = {}
+    for families in of_each:
+        for family in families:
+            types.setdefault(family.name, family.type)
+            values = sums.setdefault(family.name, {})
+            for labels, value in family.values.items():
+                known = values.get(labels)
+                if known is None:
+                    values[labels] = value
+                else:
+                    values[labels] = min(known, value) if family.name in _LEAST else known + value
+    return [Family(name, types[name], values) for name, values in sorted(sums.items()) if name not in _OF_ONE_PROCESS]
+
+
+def counters(families: Iterable[Family]) -> list[Family]:
+    """Return what must not go down when a process ends."""
+    return [family for family in families if family.type == "counter"]
+
+
+def described_together(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return one description of several gateways of one config: sums where a sum makes sense, and each by itself."""
+    running = [each for each in workers.values() if each.get("cursors") is not None]
+    if not running:
+        return {"workers": dict(workers)}
+    journals = [each["journal"] for each in running]
+    names = dict.fromkeys(name for each in running for name in each["cursors"])
+    return {
+        "pipelines": running[0]["pipelines"],
+        "receivers": next((each["receivers"] for each in running if each["receivers"]), {}),
+        "journal": {key: sum(each[key] for each in journals) for key in ("live_bytes", "max_bytes")},
+        "cursors": {
+            name: _cursor([each["cursors"][name] for each in running if name in each["cursors"]]) for name in names
+        },
+        "workers": dict(workers),
+    }
+
+
+def _cursor(cursors: list[Mapping[str, Any]]) -> dict[str, Any]:
+    failing = sorted((each for each in cursors if each["failing_since"]), key=lambda each: str(each["failing_since"]))
+    return {
+        "exporter": cursors[0]["exporter"],
+        "signal": cursors[0]["signal"],
+        "waiting": {key: sum(each["waiting"][key] for each in cursors) for key in cursors[0]["waiting"]},
+        "in_flight": sum(each["in_flight"] for each in cursors),
+        "last_error": failing[0]["last_error"] if failing else None,
+        "failing_since": failing[0]["failing_since"] if failing else None,
+    }

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from otel_carbon.errors import CarbonError, PermanentExportError, RetryableExportError
+from otel_carbon.gateway.telemetry import Family
+from otel_carbon.gateway.workers.folders import journal_dir, left_over
+from otel_carbon.gateway.workers.link import Link, LinkError
+from otel_carbon.gateway.workers.ports import ReservedPorts
+from otel_carbon.gateway.workers.relay import RelayedExporter
+from otel_carbon.gateway.workers.role import WorkerRole
+from otel_carbon.gateway.workers.sums import as_families, as_plain, counters, described_together, summed
+from otel_carbon.pipeline.component import JournalEntry
+from otel_carbon.pipeline.endpoint import Endpoint
+from otel_carbon.pipeline.pdata import Payload, Signal
+
+_GRPC = (("transport", "grpc"),)
+_HTTP = (("transport", "http"),)
+
+
+def test_metrics_of_workers_are_added_up_by_labels() -> None:
+    first = [Family("requests", "counter", {_GRPC: 3.0, _HTTP: 1.0}), Family("queue", "gauge", {(): 10.0})]
+    second = [Family("requests", "counter", {_GRPC: 4.0}), Family("process_uptime", "counter", {(): 7.0})]
+
+    assert summed([first, second]) == [
+        Family("queue", "gauge", {(): 10.0}),
+        Family("requests", "counter", {_GRPC: 7.0, _HTTP: 1.0}),
+    ]
+    assert counters(first) == first[:1]
+    assert as_families(as_plain(first)) == first
+
+
+def test_one_worker_that_did_not_take_a_config_over_is_enough_to_be_told() -> None:
+    both = [[Family("config_last_reload_successful", "gauge", {(): value})] for value in (1.0, 0.0)]
+
+    assert summed(both) == both[1]
+
+
+def _described(waiting: int, failing: str | None = None) -> dict[str, Any]:
+    cursor = {
+        "exporter": "otlp_grpc",
+        "signal": "traces",
+        "position": 5,
+        "waiting": {"payloads": waiting, "items": waiting * 2, "bytes": waiting * 100},
+        "in_flight": 1,
+        "last_error": "down" if failing else None,
+        "failing_since": failing,
+    }
+    journal = {"id": "one", "head": 5, "live_bytes": waiting * 100, "max_bytes": 1000, "failure": None}
+    return {"pipelines": {"traces": {}}, "receivers": {}, "journal": journal, "cursors": {"otlp_grpc:traces": cursor}}
+
+
+def test_the_oldest_failure_stands_for_a_cursor_and_what_waits_is_added_up() -> None:
+    workers = {"0": _described(1), "1": _described(2, "2026-11-24T08:00:00+00:00"), "2": {"pid": 5}}
+
+    together = described_together(workers)
+
+    assert together["journal"] == {"live_bytes": 300, "max_bytes": 2000}
+    assert together["cursors"]["otlp_grpc:traces"] == {
+        "exporter": "otlp_grpc",
+        "signal": "traces",
+        "waiting": {"payloads": 3, "items": 6, "bytes": 300},
+        "in_flight": 2,
+        "last_error": "down",
+        "failing_since": "2026-11-24T08:00:00+00:00",
+    }
+    assert together["workers"] == workers
+
+
+def test_journals_of_workers_beyond_the_wanted_ones_are_left_over(tmp_path: Any) -> None:
+    for number in (1, 2, 3):
+        journal_dir(tmp_path, number).mkdir(parents=True)
+
+    assert journal_dir(tmp_path, 0) == tmp_path
+    assert left_over(tmp_path, 2) == [2, 3]
+    assert left_over(tmp_path / "new", 1) == []
+
+
+@pytest.mark.parametrize("role", [WorkerRole(0, 17), WorkerRole(3, 5, only_drains=True)])
+def test_a_role_survives_the_command_line(role: WorkerRole) -> None:
+    assert WorkerRole.of(str(role)) == role
+
+
+def test_a_port_is_reserved_for_those_who_share_it_only() -> None:
+    ports = ReservedPorts({("otlp", "grpc"): Endpoint("127.0.0.1", 0)})
+    address = ("127.0.0.1", ports.addresses["otlp", "grpc"].port)
+    with socket.socket() as worker, socket.socket() as other:
+        worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        worker.bind(address)
+        worker.listen()
+        with pytest.raises(OSError, match="in use"):
+            other.bind(address)
+    assert list(ports.overrides()) == [("grpc", f"127.0.0.1:{address[1]}")]
+    ports.close()
+
+
+def test_a_program_that_shares_its_port_with_anybody_is_noticed() -> None:
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        with pytest.raises(CarbonError, match="receivers::otlp: protocols::grpc::endpoint: cannot listen on"):
+            ReservedPorts({("otlp", "grpc"): Endpoint("127.0.0.1", stranger.getsockname()[1])})
+
+
+async def _linked(**answers: Any) -> tuple[Link, Link, list[asyncio.Task[None]]]:
+    ours, theirs = socket.socketpair()
+    links = (await Link.over(ours, {}), await Link.over(theirs, answers))
+    return *links, [asyncio.create_task(link.run()) for link in links]
+
+
+async def test_questions_are_answered_whatever_their_order() -> None:
+    release = asyncio.Event()
+
+    async def slow(about: Any) -> Any:
+        await release.wait()
+        return about
+
+    async def quick(about: Any) -> Any:
+        release.set()
+        return about
+
+    asking, _, tasks = await _linked(slow=slow, quick=quick)
+
+    assert await asyncio.gather(asking.ask("slow", 1), asking.ask("quick", 2)) == [1, 2]
+    asking.close()
+    await asyncio.gather(*tasks)
+
+
+async def test_a_question_to_a_process_that_ends_or_fails_is_an_error() -> None:
+    waiting = asyncio.Event()
+
+    async def fails(_about: Any) -> None:
+        raise ValueError("no such thing")
+
+    async def never(_about: Any) -> None:
+        waiting.set()
+        await asyncio.sleep(60)
+
+    asking, asked, tasks = await _linked(fails=fails, never=never)
+    with pytest.raises(LinkError, match="ValueError: no such thing"):
+        await asking.ask("fails")
+    unanswered = asyncio.create_task(asking.ask("never"))
+    await waiting.wait()
+    asked.close()
+    with pytest.raises(LinkError, match="has ended"):
+        await unanswered
+    with pytest.raises(LinkError, match="has ended"):
+        await asking.ask("fails")
+    await asyncio.gather(*tasks)
+
+
+async def test_a_relayed_exporter_fails_as_the_one_behind_it() -> None:
+    answers: list[Any] = [None, ["never", 3], LinkError("gone")]
+    asked: list[Any] = []
+
+    async def ask(what: str, about: Any) -> Any:
+        asked.append((what, about))
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    exporter = RelayedExporter("prometheus", ask)
+    entries = [JournalEntry(7, 1000, Payload(Signal.METRICS, b"\xff", 2))]
+
+    await exporter.export(entries)
+    with pytest.raises(PermanentExportError, match="never") as refused:
+        await exporter.export(entries)
+    with pytest.raises(RetryableExportError, match="prometheus: gone"):
+        await exporter.export(entries)
+
+    assert refused.value.failed_items == 3
+    assert asked[0] == ("export", ["prometheus", [[7, 1000, "metrics", 2, "/w=="]]])
