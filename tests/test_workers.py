@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from otel_carbon.errors import CarbonError, PermanentExportError, RetryableExportError
 from otel_carbon.gateway.telemetry import Family
-from otel_carbon.gateway.workers.folders import journal_dir, left_over
+from otel_carbon.gateway.workers.folders import journal_dir, left_over, remove
 from otel_carbon.gateway.workers.link import Link, LinkError
 from otel_carbon.gateway.workers.ports import ReservedPorts
 from otel_carbon.gateway.workers.relay import RelayedExporter
@@ -32,6 +33,12 @@ def test_metrics_of_workers_are_added_up_by_labels() -> None:
     ]
     assert counters(first) == first[:1]
     assert as_families(as_plain(first)) == first
+
+
+def test_the_oldest_data_of_any_worker_counts() -> None:
+    both = [[Family("journal_oldest_age_seconds", "gauge", {(): value})] for value in (3.0, 40.0)]
+
+    assert summed(both) == both[1]
 
 
 def test_one_worker_that_did_not_take_a_config_over_is_enough_to_be_told() -> None:
@@ -71,13 +78,31 @@ def test_the_oldest_failure_stands_for_a_cursor_and_what_waits_is_added_up() -> 
     assert together["workers"] == workers
 
 
-def test_journals_of_workers_beyond_the_wanted_ones_are_left_over(tmp_path: Any) -> None:
+def test_journals_of_workers_beyond_the_wanted_ones_are_left_over(tmp_path: Path) -> None:
     for number in (1, 2, 3):
         journal_dir(tmp_path, number).mkdir(parents=True)
+        (journal_dir(tmp_path, number) / "journal.db").touch()
 
     assert journal_dir(tmp_path, 0) == tmp_path
     assert left_over(tmp_path, 2) == [2, 3]
     assert left_over(tmp_path / "new", 1) == []
+
+
+def test_a_journal_is_removed_but_not_what_was_put_aside(tmp_path: Path) -> None:
+    for number in (1, 2):
+        journal_dir(tmp_path, number).mkdir(parents=True)
+        for name in ("journal.db", "journal.db-wal", "lock"):
+            (journal_dir(tmp_path, number) / name).touch()
+    (journal_dir(tmp_path, 2) / "damaged").mkdir()
+
+    remove(tmp_path, 1)
+    remove(tmp_path, 2)
+
+    assert left_over(tmp_path, 1) == []
+    assert list((tmp_path / "workers").rglob("*")) == [
+        tmp_path / "workers" / "2",
+        tmp_path / "workers" / "2" / "damaged",
+    ]
 
 
 @pytest.mark.parametrize("role", [WorkerRole(0, 17), WorkerRole(3, 5, only_drains=True)])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from otel_carbon.gateway.config import GatewayConfig
     from otel_carbon.gateway.service import Gateway
+    from otel_carbon.gateway.workers.supervisor import Command, Supervisor
     from otel_carbon.web import WebServer
 
 __all__ = ["EXAMPLE", "HELP", "add_arguments", "data_dir", "gateway_config", "run"]
@@ -35,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--http", metavar="HOST:PORT", help="OTLP/HTTP, 127.0.0.1:4318 by default; port 0 is any, or off"
     )
     parser.add_argument("--web", metavar="HOST:PORT", help="web, 127.0.0.1:8080 by default; port 0 is any, or off")
+    parser.add_argument("--workers", metavar="N", help="processes that share the ports, 1 by default")
+    parser.add_argument("--worker", metavar="ROLE", help=argparse.SUPPRESS)  # how a supervisor starts one
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,14 +51,24 @@ def run(args: argparse.Namespace) -> int:
     from otel_carbon.gateway.logs import set_up_logging
 
     def read() -> GatewayConfig:
-        return gateway_config(args.config, {"grpc": args.grpc, "http": args.http, "web": args.web})
+        wanted = {"grpc": args.grpc, "http": args.http, "web": args.web, "workers": args.workers}
+        return gateway_config(args.config, wanted)
 
     config = read()
     set_up_logging(config.service.telemetry.logs)
     source = _source(args.config)
     for warning in config.warnings:
         logging.getLogger(__name__).warning("%s: %s", source, warning)
-    asyncio.run(_serve(config, data_dir(args.data_dir, config), source, read))
+    folder = data_dir(args.data_dir, config)
+    if args.worker is not None:
+        from otel_carbon.gateway.workers.role import WorkerRole
+        from otel_carbon.gateway.workers.worker import run_worker
+
+        return asyncio.run(run_worker(config, folder, source, WorkerRole.of(args.worker), read))
+    if _needs_workers(config, folder):
+        asyncio.run(_supervise(config, folder, partial(_worker_command, args, folder)))
+    else:
+        asyncio.run(_serve(config, folder, source, read))
     return 0
 
 
@@ -94,6 +108,7 @@ def _source(path: Path | None) -> str:
 async def _serve(config: GatewayConfig, folder: Path, source: str, read: Callable[[], GatewayConfig]) -> None:
     import signal
 
+    from otel_carbon.gateway.garbage import collect_garbage_rarely
     from otel_carbon.gateway.logs import set_up_logging
     from otel_carbon.gateway.reload import Reloader
     from otel_carbon.gateway.service import Gateway
@@ -105,7 +120,7 @@ async def _serve(config: GatewayConfig, folder: Path, source: str, read: Callabl
     gateway = Gateway(config, folder, source=source)
     web = _web(gateway, config, folder)
     await gateway.start()
-    _collect_garbage_rarely()
+    collect_garbage_rarely()
     try:
         reloader = Reloader(
             gateway,
@@ -114,7 +129,7 @@ async def _serve(config: GatewayConfig, folder: Path, source: str, read: Callabl
             reload_files=lambda: None if web is None else web.reload_files(),
         )
         web_url = await _start_web(web)
-        _say_ready(gateway, web_url)
+        _say_ready(gateway.endpoints, web_url)
         while await signals.get() == signal.SIGHUP:
             await reloader.reload()
     finally:
@@ -123,19 +138,50 @@ async def _serve(config: GatewayConfig, folder: Path, source: str, read: Callabl
             await web.shutdown()
 
 
-def _collect_garbage_rarely() -> None:
-    """Let Python look for reference cycles less often.
+def _needs_workers(config: GatewayConfig, folder: Path) -> bool:
+    """Tell whether there is to be more than one process, be it only to deliver what an earlier worker has left."""
+    from otel_carbon.gateway.workers.folders import left_over
 
-    What flows through is freed without that search; by default it runs after every 700 objects, and costs a quarter of
-    the CPU where every span is a call.
-    """
-    import gc
-
-    gc.freeze()  # tables and code stay
-    gc.set_threshold(50_000, 20, 20)
+    return config.service.workers > 1 or bool(left_over(folder, 1))
 
 
-def _web(gateway: Gateway, config: GatewayConfig, folder: Path) -> WebServer | None:
+def _worker_command(args: argparse.Namespace, folder: Path, role: str, addresses: Mapping[str, str]) -> Sequence[str]:
+    import sys
+
+    command = [sys.executable, "-m", "otel_carbon", "serve", "--data-dir", str(folder), "--worker", role]
+    if args.config is not None:
+        command += ["--config", str(args.config)]
+    for protocol in ("grpc", "http"):
+        address: str | None = addresses[protocol] if protocol in addresses else getattr(args, protocol)
+        command += [] if address is None else [f"--{protocol}", address]
+    return [*command, "--web", "off"]
+
+
+async def _supervise(config: GatewayConfig, folder: Path, command: Command) -> None:
+    import signal
+
+    from otel_carbon.gateway.workers.supervisor import Supervisor
+
+    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
+    supervisor = Supervisor(config, folder, command)
+    web = _web(supervisor, config, folder)
+    await supervisor.start()
+    try:
+        web_url = await _start_web(web)
+        _say_ready(supervisor.endpoints, web_url)
+        while await signals.get() == signal.SIGHUP:
+            supervisor.reload()
+            if web is not None:
+                web.reload_files()
+    finally:
+        await supervisor.stop()
+        if web is not None:
+            await web.shutdown()
+
+
+def _web(gateway: Gateway | Supervisor, config: GatewayConfig, folder: Path) -> WebServer | None:
     from otel_carbon.security.guard import Guard
     from otel_carbon.web import WebServer, WebSources
 
@@ -147,7 +193,7 @@ def _web(gateway: Gateway, config: GatewayConfig, folder: Path) -> WebServer | N
     return WebServer(endpoint, sources, Guard(config.service.web, "service::web"))
 
 
-def _report_source(gateway: Gateway, folder: Path) -> Callable[[Mapping[str, str]], Mapping[str, Any]]:
+def _report_source(gateway: Gateway | Supervisor, folder: Path) -> Callable[[Mapping[str, str]], Mapping[str, Any]]:
     """Return what answers report queries: the first ledger of the config that is in force."""
     from otel_carbon.errors import StorageError
     from otel_carbon.ledger import ledger_path
@@ -173,10 +219,9 @@ async def _start_web(web: WebServer | None) -> str | None:
         raise CarbonError(str(error)) from error  # the port is taken: not the config's fault
 
 
-def _say_ready(gateway: Gateway, web_url: str | None) -> None:
+def _say_ready(endpoints: Mapping[str, str], web_url: str | None) -> None:
     import json
     import os
 
-    endpoints = gateway.endpoints
     ready = {"event": "ready", "grpc": endpoints.get("grpc"), "http": endpoints.get("http"), "web": web_url}
     print(json.dumps({**ready, "pid": os.getpid()}, separators=(",", ":")), flush=True)

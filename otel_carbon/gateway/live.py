@@ -12,7 +12,7 @@ from otel_carbon.pipeline.component import Kind
 
 __all__ = ["fixed_changes"]
 
-_FIXED = ("data_dir", "journal", "dead_letters", "web")
+_FIXED = ("data_dir", "journal", "dead_letters", "web", "workers")
 
 
 def fixed_changes(old: GatewayConfig, new: GatewayConfig) -> Problems:

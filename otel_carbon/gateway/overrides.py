@@ -20,13 +20,14 @@ _KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "grpc": ("receivers", "otlp", "protocols", "grpc", "endpoint"),
         "http": ("receivers", "otlp", "protocols", "http", "endpoint"),
         "web": ("service", "web", "endpoint"),
+        "workers": ("service", "workers"),
     }
 )
 _PROTOCOLS = ("grpc", "http")
 
 
 def listen_overrides(addresses: Mapping[str, str | None]) -> Overrides:
-    """Return the overrides for the addresses of `grpc`, `http` and `web`; None leaves the config as it is."""
+    """Return the overrides for `grpc`, `http`, `web` and `workers`; None leaves the config as it is."""
     return {_KEYS[name]: address for name, address in addresses.items() if address is not None}
 
 

@@ -91,6 +91,10 @@ def _of_the_process() -> Iterable[SelfMetric]:
     yield SelfMetric("measured_co2e_grams", "counter", "g", ("bound",), text)
     text = "The gateway's own emissions over those that it measured; absent until there are any."
     yield SelfMetric("process_co2e_ratio", "gauge", "1", ("bound",), text)
+    text = "Workers that take data, where there are several processes."
+    yield SelfMetric("workers", "gauge", "{worker}", (), text)
+    text = "Times a worker was started again."
+    yield SelfMetric("worker_restarts", "counter", "{restart}", (), text)
     text = "Times the config was read again, by outcome: success, refused."
     yield SelfMetric("config_reloads", "counter", "{reload}", ("outcome",), text)
     text = "1 when the config that was read last is in force, 0 when it was refused."

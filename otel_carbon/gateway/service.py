@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from otel_carbon.factors import FactorTables
@@ -36,16 +37,25 @@ class Gateway:
     """Receives, writes down, acknowledges and delivers, as its config says.
 
     `data_dir` holds what belongs together with the ledger; `journal_dir`, by default the same, is locked by this
-    gateway and holds the journal.
+    gateway and holds the journal. `shared` is given to components beside what the gateway has for them.
     """
 
-    def __init__(self, config: GatewayConfig, data_dir: Path, *, source: str, journal_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        config: GatewayConfig,
+        data_dir: Path,
+        *,
+        source: str,
+        journal_dir: Path | None = None,
+        shared: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self.telemetry = SelfMetrics()
         self.data_dir = data_dir
         self.config = config
         """What it runs with now."""
         self._source = source
         self._journal_dir = journal_dir or data_dir
+        self._shared = shared
         self._directory: DataDirectory | None = None
         self._journal: Journal | None = None
         self._dead_letters: DeadLetters | None = None
@@ -186,6 +196,7 @@ class Gateway:
             "no_room": self._journal.refusal,
             "watchers": (self._own.measured,),
             "tracing": self._tracing,
+            **self._shared,
         }
         valve = self._running.valve
         return build_graph(config, shared, self._journal.append, source=self._source, valve=valve, earlier=earlier)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -27,6 +28,7 @@ __all__ = [
 
 _GIB = 1 << 30
 _MIB = 1 << 20
+_MOST_WORKERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +130,11 @@ class TelemetryConfig:
 class ServiceConfig:
     """`service`: the pipelines, and the settings of the process.
 
-    `drain_timeout` is how long a stopping gateway goes on delivering; the rest stays in the journal.
+    `drain_timeout` is how long a stopping gateway goes on delivering; the rest stays in the journal. `workers` is how
+    many processes share the ports; each has a journal of its own, so `journal::max_bytes` is for each.
 
     Raises:
-        ConfigError: the timeout is not a duration.
+        ConfigError: the timeout is not a duration, or the number of workers makes no sense.
     """
 
     pipelines: Mapping[str, PipelineConfig]
@@ -141,7 +144,12 @@ class ServiceConfig:
     web: WebConfig = field(default_factory=WebConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
     drain_timeout: str = "10s"
+    workers: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse a timeout that is not a duration."""
+        """Refuse what cannot work."""
         duration_s(self.drain_timeout, "drain_timeout")
+        if not 1 <= self.workers <= _MOST_WORKERS:
+            raise ConfigError(f"workers: must be between 1 and {_MOST_WORKERS}; one per core is as many as help")
+        if self.workers > 1 and not sys.platform.startswith("linux"):
+            raise ConfigError("workers: only Linux deals connections out to several processes; leave it at 1")

@@ -155,6 +155,7 @@ class Settings:
     | `estimator` | for exporters and connectors: the `Estimator` of the `carbon` processor in front of them, if any |
     | `reader` | for exporters: the `SpanReader` of that processor |
     | `no_room` | `Callable[[], str \| None]`: why the journal takes nothing now; refuse before reading |
+    | `shares_ports` | for receivers: True where other processes of this gateway listen on the same ports |
     | `refusal` | for receivers and connectors: `Callable[[], str \| None]`, why a processor behind it would refuse |
     """
 

@@ -119,9 +119,16 @@ class TimedSite(web.BaseSite):
     """Listens on one endpoint, as aiohttp's `TCPSite`, for connections that are timed."""
 
     def __init__(
-        self, runner: web.AppRunner, endpoint: Endpoint, timeouts: Timeouts, ssl_context: SSLContext | None
+        self,
+        runner: web.AppRunner,
+        endpoint: Endpoint,
+        timeouts: Timeouts,
+        ssl_context: SSLContext | None,
+        *,
+        shares_port: bool = False,
     ) -> None:
         super().__init__(runner, ssl_context=ssl_context, backlog=_BACKLOG)
+        self._shares_port = shares_port
         self._endpoint = endpoint
         self._timeouts = timeouts
 
@@ -134,7 +141,12 @@ class TimedSite(web.BaseSite):
         """Listen. Raises OSError when the address cannot be had."""
         await super().start()
         self._server = await asyncio.get_running_loop().create_server(
-            self._connection, self._endpoint.host, self._endpoint.port, ssl=self._ssl_context, backlog=self._backlog
+            self._connection,
+            self._endpoint.host,
+            self._endpoint.port,
+            ssl=self._ssl_context,
+            backlog=self._backlog,
+            reuse_port=self._shares_port or None,
         )
 
     def _connection(self) -> asyncio.Protocol:

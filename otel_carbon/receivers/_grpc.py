@@ -78,8 +78,9 @@ class GrpcConfig:
 class GrpcServer:
     """Serves one endpoint. Signals without a pipeline are answered UNIMPLEMENTED, as by the Collector."""
 
-    def __init__(self, config: GrpcConfig, intake: Intake) -> None:
+    def __init__(self, config: GrpcConfig, intake: Intake, *, shares_port: bool = False) -> None:
         self._config = config
+        self._shares_port = shares_port
         self._intake = intake
         self._guard = Guard(config, _PATH)
         self._server: grpc.aio.Server | None = None
@@ -90,7 +91,7 @@ class GrpcServer:
         endpoint = parse_endpoint(self._config.endpoint, _KEY)
         tokens = self._guard.tokens
         checks = [] if tokens is None else [TokenCheck(tokens, self._refuse)]
-        server = grpc.aio.server(interceptors=checks, options=_options(self._config))
+        server = grpc.aio.server(interceptors=checks, options=_options(self._config, shares_port=self._shares_port))
         handlers = {signal: grpc.unary_unary_rpc_method_handler(self._export(signal)) for signal in Signal}
         server.add_generic_rpc_handlers((_Services(handlers, self._intake),))
         try:
@@ -160,10 +161,10 @@ def _no_pipeline(signal: Signal) -> _Handler:
     return refuse
 
 
-def _options(config: GrpcConfig) -> list[tuple[str, int]]:
+def _options(config: GrpcConfig, *, shares_port: bool) -> list[tuple[str, int]]:
     options = [
         ("grpc.max_receive_message_length", config.max_recv_msg_size_mib << 20),
-        ("grpc.so_reuseport", 0),  # on by default, and then two programs share a port without a word
+        ("grpc.so_reuseport", int(shares_port)),  # on by default, and then two programs share a port without a word
         *keepalive_options(config.keepalive),
     ]
     if config.max_concurrent_streams:

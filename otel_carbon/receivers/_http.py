@@ -88,8 +88,9 @@ class HttpConfig:
 class HttpServer:
     """Serves one endpoint. Signals without a pipeline are answered 404, as by the Collector."""
 
-    def __init__(self, config: HttpConfig, intake: Intake) -> None:
+    def __init__(self, config: HttpConfig, intake: Intake, *, shares_port: bool = False) -> None:
         self._config = config
+        self._shares_port = shares_port
         self._intake = intake
         self._guard = Guard(config, _PATH)
         self._read_timeout_s = duration_s(config.read_timeout, f"{_PATH}::read_timeout")
@@ -112,7 +113,8 @@ class HttpServer:
         )
         await runner.setup()
         try:
-            await TimedSite(runner, endpoint, self._timeouts, tls_context(self._guard)).start()
+            context = tls_context(self._guard)
+            await TimedSite(runner, endpoint, self._timeouts, context, shares_port=self._shares_port).start()
         except OSError as error:
             await runner.cleanup()
             raise taken_port(endpoint, _KEY, error.strerror or str(error)) from error

@@ -45,10 +45,13 @@ class OtlpReceiver:
 
     def __init__(self, config: Config, settings: Settings) -> None:
         self._servers: dict[str, GrpcServer | HttpServer] = {}
+        shares_port = bool(settings.shared.get("shares_ports", False))
         if config.protocols.grpc is not None:
-            self._servers["grpc"] = GrpcServer(config.protocols.grpc, Intake(settings, "grpc"))
+            intake = Intake(settings, "grpc")
+            self._servers["grpc"] = GrpcServer(config.protocols.grpc, intake, shares_port=shares_port)
         if config.protocols.http is not None:
-            self._servers["http"] = HttpServer(config.protocols.http, Intake(settings, "http"))
+            intake = Intake(settings, "http")
+            self._servers["http"] = HttpServer(config.protocols.http, intake, shares_port=shares_port)
         self._endpoints: dict[str, str] = {}
 
     @property

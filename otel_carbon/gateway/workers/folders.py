@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["journal_dir", "left_over", "remove"]
 
 _FOLDER = "workers"
+_JOURNAL = "journal.db"
 
 
 def journal_dir(data_dir: Path, number: int) -> Path:
@@ -17,11 +18,14 @@ def journal_dir(data_dir: Path, number: int) -> Path:
 
 def left_over(data_dir: Path, workers: int) -> list[int]:
     """Return the numbers of workers beyond the wanted ones that have a journal: what is in it must be delivered."""
-    found = [int(folder.name) for folder in (data_dir / _FOLDER).glob("*") if folder.name.isdecimal()]
-    return sorted(number for number in found if number >= workers)
+    found = [folder for folder in (data_dir / _FOLDER).glob("*") if (folder / _JOURNAL).exists()]
+    return sorted(int(folder.name) for folder in found if folder.name.isdecimal() and int(folder.name) >= workers)
 
 
 def remove(data_dir: Path, number: int) -> None:
-    """Remove the folder of a worker that has delivered everything."""
-    if number:
-        shutil.rmtree(journal_dir(data_dir, number), ignore_errors=True)
+    """Remove the journal of a worker that has delivered everything. What was put aside as damaged stays."""
+    folder = journal_dir(data_dir, number)
+    for path in (*folder.glob(f"{_JOURNAL}*"), folder / "lock"):
+        path.unlink(missing_ok=True)
+    with suppress(OSError):  # something of it is kept
+        folder.rmdir()

@@ -10,7 +10,8 @@ from otel_carbon.gateway.telemetry import Family, Labels
 __all__ = ["as_families", "as_plain", "counters", "described_together", "summed"]
 
 _LEAST = frozenset({"config_last_reload_successful", "config_last_reload_success_timestamp_seconds"})
-_OF_ONE_PROCESS = frozenset({"process_uptime"})  # the supervisor has its own
+_MOST = frozenset({"journal_oldest_age_seconds"})
+_OF_ONE_PROCESS = frozenset({"process_uptime", "process_co2e_ratio"})  # of which there is no sum
 
 
 def as_plain(families: Iterable[Family]) -> list[Any]:
@@ -27,7 +28,7 @@ def as_families(plain: Iterable[Any]) -> list[Family]:
 
 
 def summed(of_each: Iterable[Iterable[Family]]) -> list[Family]:
-    """Return the sums over processes, by name; of what says whether all is well, the least."""
+    """Return the sums over processes, by name; of some gauges, the worst."""
     types: dict[str, str] = {}
     sums: dict[str, dict[Labels, float]] = {}
     for families in of_each:
@@ -35,12 +36,14 @@ def summed(of_each: Iterable[Iterable[Family]]) -> list[Family]:
             types.setdefault(family.name, family.type)
             values = sums.setdefault(family.name, {})
             for labels, value in family.values.items():
-                known = values.get(labels)
-                if known is None:
-                    values[labels] = value
-                else:
-                    values[labels] = min(known, value) if family.name in _LEAST else known + value
+                values[labels] = _together(family.name, values[labels], value) if labels in values else value
     return [Family(name, types[name], values) for name, values in sorted(sums.items()) if name not in _OF_ONE_PROCESS]
+
+
+def _together(name: str, one: float, other: float) -> float:
+    if name in _LEAST:
+        return min(one, other)
+    return max(one, other) if name in _MOST else one + other
 
 
 def counters(families: Iterable[Family]) -> list[Family]:

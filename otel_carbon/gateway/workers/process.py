@@ -1,0 +1,135 @@
+"""A worker as its supervisor sees it: a process, a link to it, and what it last said of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Self
+
+from otel_carbon.gateway.telemetry import Family
+from otel_carbon.gateway.workers.link import Answer, Link, LinkError
+from otel_carbon.gateway.workers.role import WorkerRole
+from otel_carbon.gateway.workers.sums import as_families
+
+__all__ = ["WorkerProcess"]
+
+_STARTS_WITHIN_S = 120.0
+_STATE_WITHIN_S = 5.0
+
+
+class WorkerProcess:
+    """One run of a worker."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._began_s = time.monotonic()
+        self._link: Link | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self.endpoints: Mapping[str, str] = {}
+        """What it listens on, once it does."""
+        self.families: list[Family] = []
+        """Its metrics, as of the last `refresh`."""
+        self.unready: str | None = "the worker is starting"
+        """Why it should get no traffic, as of the last `refresh`."""
+
+    @classmethod
+    async def start(
+        cls,
+        number: int,
+        command: Callable[[str], Sequence[str]],
+        answers: Mapping[str, Answer],
+        *,
+        only_drains: bool = False,
+    ) -> Self:
+        """Start the process. `answers` are those to what it may ask."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            role = WorkerRole(number, theirs.fileno(), only_drains)
+            process = await asyncio.create_subprocess_exec(*command(str(role)), pass_fds=(theirs.fileno(),))
+        worker = cls(process)
+        worker._link = await Link.over(ours, {**answers, "ready": worker._be_ready})
+        worker._listening = asyncio.create_task(worker._link.run(), name=f"link to worker {number}")
+        return worker
+
+    @property
+    def pid(self) -> int:
+        """Return its process id."""
+        return self._process.pid
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether it takes data."""
+        return self.unready is None
+
+    async def started(self) -> bool:
+        """Wait until it listens; False when it ended instead."""
+        ready, ended = asyncio.create_task(self._ready.wait()), asyncio.create_task(self._process.wait())
+        await asyncio.wait((ready, ended), timeout=_STARTS_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        for task in (ready, ended):
+            task.cancel()
+        await self.refresh()
+        return self._ready.is_set() and self._process.returncode is None
+
+    async def ended(self) -> tuple[int, float]:
+        """Wait until it has ended; return its exit code, negative for a signal, and for how many seconds it ran."""
+        code = await self._process.wait()
+        self.unready = f"the worker has ended ({code})"
+        if self._link is not None:
+            self._link.close()
+        return code, time.monotonic() - self._began_s
+
+    async def refresh(self) -> None:
+        """Ask it for its state. One that does not answer keeps its metrics and is not ready."""
+        try:
+            state = await self._ask("state")
+        except LinkError as error:
+            self.unready = str(error)
+        else:
+            self.families, self.unready = as_families(state["families"]), state["unready"]
+
+    async def describe(self) -> dict[str, Any]:
+        """Return its description, with what only the supervisor knows."""
+        known = {"pid": self.pid, "ready": self.is_ready, "unready_reason": self.unready}
+        with suppress(LinkError):
+            return {**known, **await self._ask("describe")}
+        return known
+
+    def take_families(self) -> list[Family]:
+        """Return its metrics, and forget them."""
+        families, self.families = self.families, []
+        return families
+
+    def reload(self) -> None:
+        """Let it read the config again, once it is ready."""
+        if self._ready.is_set():
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGHUP)
+
+    async def stop(self, within_s: float) -> None:
+        """Let it drain; end it when it takes too long."""
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(within_s):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+        if self._listening is not None:
+            self._listening.cancel()
+        if self._link is not None:
+            self._link.close()
+
+    async def _ask(self, what: str) -> Any:
+        if self._link is None:
+            raise LinkError("the worker has no link")
+        return await self._link.ask(what, timeout_s=_STATE_WITHIN_S)
+
+    async def _be_ready(self, endpoints: Any) -> None:
+        self.endpoints = endpoints
+        self._ready.set()

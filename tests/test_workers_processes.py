@@ -1,0 +1,173 @@
+"""Several workers on one port, as real processes: nothing is lost, nothing counted twice, one answer for all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sqlite3
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from gateway_process import GatewayProcess
+from span_sink import SpanSink, serving_sink
+from spans import traces
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux deals connections out to processes")
+
+_WORKERS = ("--workers", "2")
+_MOST_CONNECTIONS = 200
+_PATIENCE_S = 90.0
+_PAGE = """\
+receivers: {otlp: {protocols: {http: }}}
+processors: {carbon: }
+exporters: {ledger: , prometheus: {endpoint: "127.0.0.1:0"}}
+connectors: {carbon_metrics: {interval: 100ms}}
+service:
+  pipelines:
+    traces: {receivers: [otlp], processors: [carbon], exporters: [ledger, carbon_metrics]}
+    metrics: {receivers: [carbon_metrics], exporters: [prometheus]}
+"""
+_FORWARD = """\
+receivers: {{otlp: {{protocols: {{http: }}}}}}
+exporters: {{otlp_grpc: {{endpoint: "http://{address}", retry_on_failure: {{max_interval: 100ms}}}}}}
+service: {{drain_timeout: 1s, pipelines: {{traces: {{receivers: [otlp], exporters: [otlp_grpc]}}}}}}
+"""
+
+
+class _Workers:
+    """A gateway with two workers, and what it was sent."""
+
+    def __init__(self, gateway: GatewayProcess) -> None:
+        self.gateway = gateway
+        self.web: str = gateway.ready["web"]
+        self.sent = 0
+
+    def send(self, number: int | None = None) -> None:
+        """Send one span over a connection of its own, a new one unless a number is given; return when it is taken."""
+        body = traces(self.sent if number is None else number, 1)
+        self.sent += number is None
+        url = f"{self.gateway.ready['http']}/v1/traces"
+        request = urllib.request.Request(url, body, {"Content-Type": "application/x-protobuf"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert answer.status == 200
+
+    def send_until_both_have_some(self) -> None:
+        """Send until the kernel has given each worker a connection."""
+        for _ in range(_MOST_CONNECTIONS):
+            self.send()
+            if self.sent % 10 == 0 and all(worker["journal"]["head"] for worker in self.workers().values()):
+                return
+        pytest.fail("one worker got nothing")
+
+    def workers(self) -> dict[str, dict[str, Any]]:
+        """Return the description of each worker that runs."""
+        found = json.loads(self._get(f"{self.web}/debug/pipelines"))["workers"]
+        return {number: worker for number, worker in found.items() if "journal" in worker}
+
+    def accepted(self) -> float:
+        """Return how many spans all workers say that they have taken."""
+        return self.metric(
+            'otelcarbon_receiver_accepted_spans{receiver="otlp",transport="http"}', f"{self.web}/metrics"
+        )
+
+    def metric(self, series: str, url: str) -> float:
+        """Return the sum of the samples that begin so."""
+        lines = [line for line in self._get(url).splitlines() if line.startswith(series)]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+    @staticmethod
+    def _get(url: str) -> str:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return str(answer.read().decode())
+
+
+@contextmanager
+def _running(data_dir: Path, config: str, *arguments: str) -> Iterator[_Workers]:
+    path = data_dir.with_suffix(".yaml")
+    path.write_text(config, encoding="utf-8")
+    with GatewayProcess(data_dir, "--config", str(path), *arguments, addresses=("http", "web")) as gateway:
+        yield _Workers(gateway)
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.1)
+
+
+def _calls(data_dir: Path) -> int:
+    with closing(sqlite3.connect(data_dir / "ledger.db")) as db:
+        return int(db.execute("SELECT count(*) FROM calls").fetchone()[0])
+
+
+def _lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists() and ") Z " not in Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+
+
+@pytest.mark.timeout(240)
+def test_two_workers_answer_as_one_and_a_killed_one_loses_nothing(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with _running(data_dir, _PAGE, *_WORKERS) as it:
+        it.send_until_both_have_some()
+        distinct = it.sent
+        for _ in range(20):
+            it.send(0)  # the same span again, to whichever worker
+        assert it.accepted() == distinct + 20
+        page = re.findall(r"metrics are on (\S+)", it.gateway.log())
+        assert len(page) == 1
+        _until(lambda: it.metric("otel_carbon_enriched_spans_total", page[0]) >= distinct)
+
+        victim = it.workers()["1"]["pid"]
+        os.kill(victim, signal.SIGKILL)
+        _until(lambda: it.workers().get("1", {}).get("pid", victim) != victim and it.workers()["1"]["ready"])
+        it.send_until_both_have_some()
+        assert it.accepted() >= distinct + 20
+        assert it.metric("otelcarbon_worker_restarts", f"{it.web}/metrics") == 1
+        assert it.gateway.stop() == 0
+
+    assert _calls(data_dir) == it.sent
+
+
+@pytest.mark.timeout(240)
+async def test_what_a_worker_has_left_is_delivered_by_fewer(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with _running(data_dir, _FORWARD.format(address="127.0.0.1:9"), *_WORKERS) as it:
+        it.send_until_both_have_some()
+        assert it.gateway.stop() == 0
+    left = data_dir / "workers" / "1"
+    assert left.exists()
+
+    async with serving_sink(SpanSink(Random(0))) as sink:
+        config = _FORWARD.format(address=sink.address)
+        gone = await asyncio.to_thread(_delivered, data_dir, config, left)
+
+    assert gone
+    assert len(sink.spans) == it.sent
+
+
+def _delivered(data_dir: Path, config: str, left: Path) -> bool:
+    with _running(data_dir, config) as one:
+        _until(lambda: not left.exists())
+        _until(lambda: not any(worker["journal"]["live_bytes"] for worker in one.workers().values()))
+        return one.gateway.stop() == 0
+
+
+@pytest.mark.timeout(120)
+def test_workers_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    with _running(tmp_path / "data", _PAGE, *_WORKERS) as it:
+        pids = [worker["pid"] for worker in it.workers().values()]
+        assert len(pids) == 2
+
+        it.gateway.kill()
+
+        _until(lambda: not any(map(_lives, pids)))
