@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import grpc
@@ -20,7 +21,11 @@ from recorded import Corpus
 _SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 _EXPORT = f"/{_SERVICE}/Export"
 _TIMEOUT_S = 30.0
-_SIZES = [("grpc.max_send_message_length", 128 << 20), ("grpc.max_receive_message_length", 128 << 20)]
+_SIZES: list[tuple[str, int]] = [
+    ("grpc.max_send_message_length", 128 << 20),
+    ("grpc.max_receive_message_length", 128 << 20),
+]
+_OPTIONS = [*_SIZES, ("grpc.use_local_subchannel_pool", 1)]  # a connection for each channel
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Load:
     seconds: float
     per_second: float | None = None
     in_flight: int = 8
+    connections: int = 1
 
 
 def offer(load: Load) -> Offered:
@@ -64,40 +70,47 @@ class _Client:
         self._number = (os.getpid() & 0xFFFF) << 24  # no two runs have an id in common
         self._waits_s: list[float] = []
         self._refused = 0
+        self._exports: list[Callable[..., Awaitable[bytes]]] = []
 
     async def run(self) -> Offered:
-        async with grpc.aio.insecure_channel(self._load.address, options=_SIZES) as channel:
-            export = channel.unary_unary(_EXPORT, None, None)
-            await self._send(export, time.monotonic())
-            self._waits_s.clear()  # the first one has the connection in it
+        async with AsyncExitStack() as stack:
+            channels = [
+                await stack.enter_async_context(grpc.aio.insecure_channel(self._load.address, options=_OPTIONS))
+                for _ in range(self._load.connections)
+            ]
+            self._exports = [channel.unary_unary(_EXPORT, None, None) for channel in channels]
+            for _ in channels:
+                await self._send(time.monotonic())
+            self._waits_s.clear()  # the first ones have the connection in them
             began_s = time.monotonic()
-            await (self._closed(export, began_s) if self._load.per_second is None else self._open(export, began_s))
+            await (self._closed(began_s) if self._load.per_second is None else self._open(began_s))
             seconds = time.monotonic() - began_s
         waits_s = sorted(self._waits_s) or [0.0]
-        taken = len(self._waits_s) + 1
+        taken = len(self._waits_s) + self._load.connections
         p50_ms, p99_ms = (waits_s[int(share * (len(waits_s) - 1))] * 1e3 for share in (0.5, 0.99))
         size = self._load.size
         return Offered((taken + self._refused) * size, taken * size, self._refused * size, seconds, p50_ms, p99_ms)
 
-    async def _open(self, export: Callable[..., Awaitable[bytes]], began_s: float) -> None:
+    async def _open(self, began_s: float) -> None:
         assert self._load.per_second is not None
         apart_s = self._load.size / self._load.per_second
         sending: list[asyncio.Task[None]] = []
         for turn in range(max(1, int(self._load.seconds / apart_s))):
             due_s = began_s + turn * apart_s
             await asyncio.sleep(max(0.0, due_s - time.monotonic()))
-            sending.append(asyncio.create_task(self._send(export, due_s)))
+            sending.append(asyncio.create_task(self._send(due_s)))
         await asyncio.gather(*sending)
 
-    async def _closed(self, export: Callable[..., Awaitable[bytes]], began_s: float) -> None:
+    async def _closed(self, began_s: float) -> None:
         async def sender() -> None:
             while time.monotonic() < began_s + self._load.seconds:
-                await self._send(export, time.monotonic())
+                await self._send(time.monotonic())
 
         await asyncio.gather(*(sender() for _ in range(self._load.in_flight)))
 
-    async def _send(self, export: Callable[..., Awaitable[bytes]], due_s: float) -> None:
+    async def _send(self, due_s: float) -> None:
         self._number += 1
+        export = self._exports[self._number % len(self._exports)]
         try:
             await export(self._corpus.request(self._number), timeout=_TIMEOUT_S)
         except grpc.aio.AioRpcError:

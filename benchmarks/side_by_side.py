@@ -23,7 +23,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from load import Load, Offered, counted, offer
@@ -88,6 +88,7 @@ class Arm:
     is_gateway: bool
     enriches: bool = False
     durable: bool = False
+    workers: int = 1
 
 
 ARMS = (
@@ -97,6 +98,7 @@ ARMS = (
     Arm("gateway, enriching", True, enriches=True),
     Arm("Collector, enriching, file_storage", False, enriches=True, durable=True),
     Arm("gateway, enriching, journal, ledger", True, enriches=True, durable=True),
+    Arm("gateway, two workers", True, enriches=True, durable=True, workers=2),
 )
 
 
@@ -170,17 +172,17 @@ def measure(running: Running, load: Load) -> Measured:
     return Measured(offered, had + offered.acknowledged - running.delivered(), late_s, running.cpu_s() - cpu_s)
 
 
-def cell(running: Running, share: float, size: int, seconds: float) -> str:
+def cell(running: Running, usual: Load) -> str:
     """Return what a row has to say of one share and size."""
-    measure(running, Load(running.address, share, size, 1.5))  # connections, tables and caches are warm
-    most = measure(running, Load(running.address, share, size, seconds))
+    measure(running, replace(usual, seconds=1.5))  # tables and caches are warm
+    most = measure(running, usual)
     possible = most.offered.acknowledged / (most.offered.seconds + most.late_s)
     for step in _STEPS:
-        found = measure(running, Load(running.address, share, size, seconds, step * possible))
+        found = measure(running, replace(usual, per_second=step * possible))
         if found.is_sustained:
             break
     rate = found.offered.sent / found.offered.seconds
-    half = measure(running, Load(running.address, share, size, seconds, rate / 2))
+    half = measure(running, replace(usual, per_second=rate / 2))
     return (
         f"{rate:,.0f}{'' if found.is_sustained else ' (not sustained)'} | {found.cpu_s_per_million:.1f} | "
         f"{half.cpu_s_per_million:.1f} | {running.most_memory_mb():.0f} | {half.offered.p50_ms:.1f} | "
@@ -196,6 +198,7 @@ def started(arm: Arm, otelcol: str, sink: str) -> Iterator[Running]:
         files = (_gateway if arm.is_gateway else _collector)(arm, address, sink, folder)
         if arm.is_gateway:
             command = [sys.executable, "-m", "otel_carbon", "serve", "--data-dir", f"{folder}/data"]
+            command += ["--workers", str(arm.workers)]
         else:
             command = [otelcol]
         command += [word for file in files for word in ("--config", file)]
@@ -290,6 +293,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--shares", type=float, nargs="+", default=[1.0, 0.1, 0.0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 100, 512, 8192])
+    parser.add_argument("--connections", type=int, default=1, help="workers need several")
     parser.add_argument("--arms", nargs="+", default=[arm.name for arm in ARMS])
     options = parser.parse_args()
     built = subprocess.run([_ROOT / "scripts" / "build-otelcol"], capture_output=True, text=True, check=True)
@@ -304,7 +308,8 @@ def main() -> None:
             for share in options.shares:
                 for arm in (arm for arm in ARMS if arm.name in options.arms):
                     with started(arm, otelcol, address) as running:
-                        row = cell(running, share, size, options.seconds)
+                        usual = Load(running.address, share, size, options.seconds, connections=options.connections)
+                        row = cell(running, usual)
                     print(f"| {share:.0%} | {size} | {arm.name} | {row} {os.getloadavg()[0]:.1f} |", flush=True)
     finally:
         sink.kill()
