@@ -144,7 +144,7 @@ async def test_what_a_worker_has_left_is_delivered_by_fewer(tmp_path: Path) -> N
     with _running(data_dir, _FORWARD.format(address="127.0.0.1:9"), *_WORKERS) as it:
         it.send_until_both_have_some()
         assert it.gateway.stop() == 0
-    left = data_dir / "workers" / "1"
+    left = data_dir / "workers" / "1" / "journal.db"
     assert left.exists()
 
     async with serving_sink(SpanSink(Random(0))) as sink:
