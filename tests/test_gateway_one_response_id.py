@@ -15,6 +15,7 @@ from spans import traces
 from otel_carbon.gateway.components import Catalogue
 from otel_carbon.gateway.config import parse_config
 from otel_carbon.gateway.service import Gateway
+from otel_carbon.pipeline.tally import Tally
 
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _SECOND_NS = 1_000_000_000
@@ -43,9 +44,11 @@ def _request(first: int, count: int, scope: str, *, starts_s: float, lasts_s: fl
     return request.SerializeToString()
 
 
-async def _sent(data_dir: Path, *requests: bytes) -> Gateway:
-    """Return a gateway that has been stopped after it took these requests."""
-    gateway = Gateway(parse_config(dedent(_CONFIG), {}, Catalogue.bundled(), source="test"), data_dir, source="test")
+async def _sent(data_dir: Path, *requests: bytes) -> Tally:
+    """Return what the metrics of a gateway count that has been stopped after it took these requests."""
+    tallies: list[Tally] = []
+    config = parse_config(dedent(_CONFIG), {}, Catalogue.bundled(), source="test")
+    gateway = Gateway(config, data_dir, source="test", shared={"tallies": tallies})
     await gateway.start()
     try:
         async with grpc.aio.insecure_channel(gateway.endpoints["grpc"].removeprefix("http://")) as channel:
@@ -53,11 +56,12 @@ async def _sent(data_dir: Path, *requests: bytes) -> Gateway:
                 await channel.unary_unary(_EXPORT, None, None)(request, timeout=30)
     finally:
         await gateway.stop(30.0)
-    return gateway
+    (tally,) = tallies
+    return tally
 
 
-def _net_grams(gateway: Gateway) -> float:
-    sums = gateway.tallies[0].snapshot()
+def _net_grams(tally: Tally) -> float:
+    sums = tally.snapshot()
     return sum(sums["otel_carbon.co2e"].values()) - sum(sums["otel_carbon.co2e.reversed"].values())
 
 
@@ -71,11 +75,11 @@ def _ledger(data_dir: Path) -> tuple[float, float]:
 async def test_calls_after_each_other_with_one_response_id_all_count(tmp_path: Path, batch: int) -> None:
     requests = [_request(first, batch, "openai", starts_s=2.0 * first, lasts_s=1.0) for first in range(0, 50, batch)]
 
-    gateway = await _sent(tmp_path, *requests)
+    tally = await _sent(tmp_path, *requests)
 
     calls, grams = _ledger(tmp_path)
     assert calls == 50.0
-    assert _net_grams(gateway) == pytest.approx(grams, rel=1e-12)
+    assert _net_grams(tally) == pytest.approx(grams, rel=1e-12)
 
 
 @pytest.mark.parametrize("first", ["client", "framework"])
@@ -83,9 +87,9 @@ async def test_what_two_libraries_saw_of_them_counts_once(tmp_path: Path, first:
     client = _request(0, 10, "openai", starts_s=0.1, lasts_s=0.8)
     framework = _request(100, 10, "langchain", starts_s=0.0, lasts_s=1.0)
 
-    gateway = await _sent(tmp_path, *((client, framework) if first == "client" else (framework, client)))
+    tally = await _sent(tmp_path, *((client, framework) if first == "client" else (framework, client)))
 
     calls, grams = _ledger(tmp_path)
     assert calls == 10.0
-    assert sum(gateway.tallies[0].snapshot()["otel_carbon.co2e"].values()) == pytest.approx(2 * grams, rel=1e-12)
-    assert _net_grams(gateway) == pytest.approx(grams, rel=1e-12)
+    assert sum(tally.snapshot()["otel_carbon.co2e"].values()) == pytest.approx(2 * grams, rel=1e-12)
+    assert _net_grams(tally) == pytest.approx(grams, rel=1e-12)
