@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import urllib.error
@@ -13,7 +14,7 @@ import pytest
 from gateway_process import GatewayProcess
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from vendors import VENDORS, Intake, intake
 
 _PAGES = Path(__file__).parents[1] / "docs" / "backends"
@@ -48,6 +49,28 @@ def test_the_config_of_its_page_delivers_to_a_vendor(
     counted = sum(_co2e(taken))
     assert grams > 0
     assert counted == (pytest.approx(grams, rel=1e-5) if vendor.metrics else 0)
+
+
+def test_a_request_that_new_relic_would_refuse_for_its_size_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor, config, spans = VENDORS["new-relic"], tmp_path / "gateway.yaml", 400
+    monkeypatch.setenv("NEW_RELIC_LICENSE_KEY", "key")
+    with intake(vendor) as taken:
+        config.write_text(_on_loopback(_config("new-relic"), taken.url), encoding="utf-8")
+        with GatewayProcess(tmp_path / "data", "--config", str(config)) as gateway:
+            tracing = TracerProvider()
+            exporter = OTLPSpanExporter(f"{gateway.ready['http']}/v1/traces")
+            tracing.add_span_processor(BatchSpanProcessor(exporter, max_export_batch_size=spans))
+            for _ in range(spans):
+                noise = os.urandom(3000).hex()  # 1.2 MB together, also when compressed
+                tracing.get_tracer("app").start_span("read", attributes={"noise": noise}).end()
+            tracing.shutdown()
+            assert gateway.stop() == 0, gateway.log()  # it drains first
+
+    assert taken.refused == []
+    assert len(taken.traces) > 1
+    assert sum(len(of.spans) for each in taken.traces for it in each.resource_spans for of in it.scope_spans) == spans
 
 
 @pytest.mark.parametrize("name", VENDORS)
