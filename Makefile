@@ -13,8 +13,9 @@ test: $(STAMP)  ## format, lint, types, import contracts, tests
 	VENV=$(VENV) scripts/check
 	$(VENV)/bin/pytest $(PYTEST_ARGS)
 
-e2e: $(STAMP)  ## a real Collector and Prometheus (Go, prometheus), the Next.js example (Node.js 20.9), a browser (chromium)
-	$(VENV)/bin/pytest -m e2e tests/e2e
+e2e: $(STAMP)  ## a real Collector, Prometheus and Jaeger (Go, prometheus), the Next.js example (Node.js 20.9), a browser (chromium)
+	scripts/build-otelcol && scripts/build-prometheus && scripts/build-jaeger  # before the tests: they have a time limit
+	$(VENV)/bin/pytest -m e2e -n 2 --dist loadfile tests/e2e
 
 matrix: $(STAMP)  ## real libraries on six SDKs against a mock provider; about a quarter of an hour
 	$(VENV)/bin/python scripts/matrix $(MATRIX_ARGS)

@@ -31,6 +31,12 @@ def new_prometheus() -> Path:
     return _built("build-prometheus")
 
 
+@pytest.fixture(scope="session")
+def jaeger() -> Path:
+    """Return a real Jaeger, built on first use."""
+    return _built("build-jaeger")
+
+
 def _built(script: str) -> Path:
     built = subprocess.run([_ROOT / "scripts" / script], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import time
 import urllib.parse
 import urllib.request
@@ -22,8 +21,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 pytestmark = pytest.mark.e2e
 
-_ROOT = Path(__file__).parents[2]
-_PAGE = _ROOT / "docs" / "backends" / "jaeger.md"
+_PAGE = Path(__file__).parents[2] / "docs" / "backends" / "jaeger.md"
 
 _USAGE = {"gen_ai.usage.input_tokens": 1200, "gen_ai.usage.output_tokens": 345}
 _CALLS = {
@@ -45,13 +43,6 @@ _FOUND = {
     "otel_carbon.status=no_usage": {"silent"},
 }
 """What each search of the page leads to."""
-
-
-@pytest.fixture(scope="module")
-def jaeger() -> Path:
-    built = subprocess.run([_ROOT / "scripts" / "build-jaeger"], capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr
-    return Path(built.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
