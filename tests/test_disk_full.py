@@ -90,7 +90,7 @@ def _limited(gateway: GatewayProcess) -> Iterator[None]:
 async def _grpc_refusal(address: str) -> tuple[grpc.StatusCode, float]:
     async with grpc.aio.insecure_channel(address) as channel:
         try:
-            await channel.unary_unary(_EXPORT, None, None)(traces(10**6, 1), timeout=10)
+            await channel.unary_unary(_EXPORT, None, None)(traces(1 << 24, 1), timeout=10)
         except grpc.aio.AioRpcError as error:
             details = dict(error.trailing_metadata() or ())["grpc-status-details-bin"]
             wait = RetryInfo()
@@ -101,7 +101,10 @@ async def _grpc_refusal(address: str) -> tuple[grpc.StatusCode, float]:
 
 async def _http_refusal(url: str) -> tuple[int, str | None]:
     headers = {"Content-Type": "application/x-protobuf"}
-    async with aiohttp.ClientSession() as session, session.post(url, data=traces(10**6, 1), headers=headers) as answer:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=traces(1 << 24, 1), headers=headers) as answer,
+    ):
         return answer.status, answer.headers.get("Retry-After")
 
 
@@ -135,21 +138,26 @@ class _Scene:
 
     def __init__(self, gateway: GatewayProcess, sink: SpanSink, ledger: Path) -> None:
         self.load = SpanLoad(spans_per_request=300, senders=1)
+        self._small = SpanLoad(spans_per_request=1, senders=1, first=1 << 20)
         self.sink = sink
         self.gateway = gateway
         self.web: str = gateway.ready["web"]
         self._ledger = ledger
 
     async def send_until_refused(self) -> None:
+        """Leave no room for even a small request."""
         await self.load.run(self.gateway.ready)
+        await self._small.run(self.gateway.ready)
 
     async def send_some(self) -> None:
-        before = len(self.load.acknowledged)
-        running = asyncio.create_task(self.load.run(self.gateway.ready))
-        await _until(lambda: len(self.load.acknowledged) >= before + 600 or running.done())
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        assert len(self.load.acknowledged) >= before + 600
+        """Send until 600 more are taken, and what is turned away again, as clients do."""
+        wanted = len(self.load.acknowledged) + 600
+        while len(self.load.acknowledged) < wanted:
+            running = asyncio.create_task(self.load.run(self.gateway.ready))
+            await _until(lambda running=running: len(self.load.acknowledged) >= wanted or running.done())
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await asyncio.sleep(0.05)
 
     async def check_refusals(self, expected: str) -> None:
         assert await _grpc_refusal(self.gateway.ready["grpc"]) == (grpc.StatusCode.UNAVAILABLE, 5.0)
@@ -161,8 +169,9 @@ class _Scene:
     async def check_that_nothing_is_lost(self) -> None:
         assert await asyncio.to_thread(self.gateway.stop) == 0
         calls = _calls(self._ledger)
-        assert self.load.acknowledged - set(self.sink.spans) == set()
-        assert self.load.acknowledged_genai - set(calls) == set()
+        for load in (self.load, self._small):
+            assert load.acknowledged - set(self.sink.spans) == set()
+            assert load.acknowledged_genai - set(calls) == set()
         assert len(calls) == len(set(calls))
 
 

@@ -22,6 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from tcp import connected, listening
 
 from otel_carbon.errors import ConfigError, PermanentExportError, RetryableExportError
 from otel_carbon.exporters.otlp_grpc import (
@@ -107,24 +108,20 @@ class Forwarder:
             self.bytes_to_server += len(piece) if count else 0
             writer.write(piece)
             await writer.drain()
-        writer.close()
 
 
 @asynccontextmanager
 async def forwarding_to(address: str) -> AsyncIterator[Forwarder]:
     forwarder = Forwarder()
 
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host, _, port = address.partition(":")
-        server_reader, server_writer = await asyncio.open_connection(host, int(port))
-        await asyncio.gather(
-            forwarder.pass_on(reader, server_writer, count=True),
-            forwarder.pass_on(server_reader, writer, count=False),
-        )
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with connected(address) as (server_reader, server_writer):
+            await asyncio.gather(
+                forwarder.pass_on(reader, server_writer, count=True),
+                forwarder.pass_on(server_reader, writer, count=False),
+            )
 
-    listener = await asyncio.start_server(accept, "127.0.0.1", 0)
-    forwarder.address = f"127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    async with listener:
+    async with listening(forward) as forwarder.address:
         yield forwarder
 
 

@@ -21,6 +21,7 @@ import zstandard
 from aiohttp import web
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsPartialSuccess, ExportLogsServiceResponse
+from tcp import listening
 
 from otel_carbon.errors import ConfigError, PermanentExportError, RetryableExportError
 from otel_carbon.exporters._http_failure import retry_after_s
@@ -289,8 +290,7 @@ async def test_a_server_that_hangs_up_in_the_middle_is_tried_again() -> None:
         await reader.read(100)
         writer.transport.abort()
 
-    listener = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-    async with listener, exporting(Config(f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}")) as exporter:
+    async with listening(hang_up) as address, exporting(Config(f"http://{address}")) as exporter:
         with pytest.raises(RetryableExportError):
             await exporter.export([entry(BODY)])
 
@@ -300,10 +300,8 @@ async def test_an_answer_that_breaks_off_is_tried_again() -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort")
         await writer.drain()
-        writer.close()
 
-    listener = await asyncio.start_server(break_off, "127.0.0.1", 0)
-    async with listener, exporting(Config(f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}")) as exporter:
+    async with listening(break_off) as address, exporting(Config(f"http://{address}")) as exporter:
         with pytest.raises(RetryableExportError):
             await exporter.export([entry()])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from spans import span_id, traces
+from tcp import connected, listening
 
 from otel_carbon.errors import RetryableExportError
 from otel_carbon.exporters._queue_config import BatchConfig, QueueConfig
@@ -33,33 +34,25 @@ _LOST = 5
 async def test_the_ledger_counts_once_what_is_sent_again_because_answers_were_lost(tmp_path: Path) -> None:
     gateway = Gateway(parse_config(dedent(_GATEWAY), {}, Catalogue.bundled(), source="test"), tmp_path, source="test")
     await gateway.start()
-    port = int(gateway.endpoints["http"].rpartition(":")[2])
     answers = 0
-    handlers: list[asyncio.Task[None] | None] = []
 
     async def lose_answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass a request on and wait for its answer; hang up instead of passing the first ones back."""
         nonlocal answers
-        handlers.append(asyncio.current_task())
-        to_reader, to_writer = await asyncio.open_connection("127.0.0.1", port)
-        upstream = asyncio.create_task(_copy(reader, to_writer))
-        while piece := await to_reader.read(65536):
-            answers += 1
-            if answers <= _LOST:
-                break
-            writer.write(piece)
-        upstream.cancel()
-        writer.close()
-        to_writer.close()
+        async with connected(gateway.endpoints["http"].partition("://")[2]) as (to_reader, to_writer):
+            upstream = asyncio.create_task(_copy(reader, to_writer))
+            while piece := await to_reader.read(65536):
+                answers += 1
+                if answers <= _LOST:
+                    break
+                writer.write(piece)
+            upstream.cancel()
 
-    listener = await asyncio.start_server(lose_answers, "127.0.0.1", 0)
     entries = [JournalEntry(n, 0, Payload(Signal.TRACES, traces(10 * n, 10), 10)) for n in range(1, 5)]
-    async with listener:
-        url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    async with listening(lose_answers) as address:
         for queue in (QueueConfig(), QueueConfig(batch=BatchConfig(min_size=0, max_size=7))):
-            await _deliver(Config(url, sending_queue=queue), entries)
+            await _deliver(Config(f"http://{address}", sending_queue=queue), entries)
             answers = 0
-        await asyncio.gather(*(handler for handler in handlers if handler is not None))
     await gateway.stop()
 
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as db:
@@ -85,4 +78,3 @@ async def _deliver(config: Config, entries: list[JournalEntry]) -> None:
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while piece := await reader.read(65536):
         writer.write(piece)
-    writer.close()

@@ -28,6 +28,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from spans import traces
+from tcp import connected
 
 from otel_carbon.errors import ConfigError, UnauthenticatedError
 from otel_carbon.gateway.telemetry import SelfMetrics
@@ -202,15 +203,9 @@ async def test_who_shows_no_token_is_not_told_which_paths_and_methods_exist() ->
 
 async def head_of_answer(url: str, head: str) -> str:
     """Send the head of a request and no byte of its body, and return the head of what is answered."""
-    host, _, port = url.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    try:
+    async with connected(url.removeprefix("http://")) as (reader, writer):
         writer.write(head.encode())
         return (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).decode()
-    finally:
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
 
 
 @pytest.mark.parametrize("expect", ["", "Expect: 100-continue\r\n"])

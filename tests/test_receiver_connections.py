@@ -14,6 +14,7 @@ import grpc
 import grpc.aio
 import pytest
 from certificates import Authority
+from tcp import connected
 
 from otel_carbon.pipeline.component import Settings
 from otel_carbon.pipeline.pdata import Payload, Signal
@@ -52,18 +53,16 @@ class Connection:
 
 
 @asynccontextmanager
-async def connected(http: HttpConfig, consume: Any = None) -> AsyncIterator[Connection]:
+async def connection_to(http: HttpConfig, consume: Any = None) -> AsyncIterator[Connection]:
     async def take(payload: Payload) -> None:
         del payload
 
     receiver = OtlpReceiver(Config(Protocols(http=http)), Settings("otlp", dict.fromkeys(Signal, consume or take), {}))
     await receiver.start()
-    host, _, port = receiver.endpoints["http"].partition("://")[2].rpartition(":")
-    connection = Connection(*await asyncio.open_connection(host, int(port)))
     try:
-        yield connection
+        async with connected(receiver.endpoints["http"].partition("://")[2]) as streams:
+            yield Connection(*streams)
     finally:
-        connection.writer.close()
         await receiver.shutdown()
 
 
@@ -72,12 +71,12 @@ def config(**keys: str) -> HttpConfig:
 
 
 async def test_a_connection_without_a_request_is_closed() -> None:
-    async with connected(config(read_header_timeout=_SHORT)) as connection:
+    async with connection_to(config(read_header_timeout=_SHORT)) as connection:
         assert await connection.is_closed()
 
 
 async def test_headers_that_trickle_are_not_waited_for() -> None:
-    async with connected(config(read_header_timeout="300ms")) as connection:
+    async with connection_to(config(read_header_timeout="300ms")) as connection:
         trickle = asyncio.create_task(_send_slowly(connection, _HEAD + b"X-Padding: " + b"x" * 4000))
         assert await connection.is_closed()
         trickle.cancel()
@@ -93,7 +92,7 @@ async def _send_slowly(connection: Connection, data: bytes) -> None:
 
 
 async def test_headers_that_trickle_after_a_first_request_are_not_waited_for_either() -> None:
-    async with connected(config(read_header_timeout=_SHORT)) as connection:
+    async with connection_to(config(read_header_timeout=_SHORT)) as connection:
         await connection.send(_EMPTY_REQUEST)
         assert (await connection.answer()).startswith(b"HTTP/1.1 200 ")
         await connection.send(_HEAD)
@@ -101,7 +100,7 @@ async def test_headers_that_trickle_after_a_first_request_are_not_waited_for_eit
 
 
 async def test_a_connection_that_is_idle_is_closed() -> None:
-    async with connected(config(idle_timeout=_SHORT)) as connection:
+    async with connection_to(config(idle_timeout=_SHORT)) as connection:
         await connection.send(_EMPTY_REQUEST)
         assert (await connection.answer()).startswith(b"HTTP/1.1 200 ")
         assert await connection.is_closed()
@@ -112,20 +111,20 @@ async def test_a_request_that_takes_long_is_neither_idle_nor_late() -> None:
         del payload
         await asyncio.sleep(0.5)
 
-    async with connected(config(read_header_timeout=_SHORT, idle_timeout=_SHORT), slow) as connection:
+    async with connection_to(config(read_header_timeout=_SHORT, idle_timeout=_SHORT), slow) as connection:
         await connection.send(_EMPTY_REQUEST)
         assert (await connection.answer()).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_a_kept_connection_serves_one_request_after_the_other() -> None:
-    async with connected(config()) as connection:
+    async with connection_to(config()) as connection:
         for _ in range(3):
             await connection.send(_EMPTY_REQUEST)
             assert (await connection.answer()).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_pipelined_requests_are_answered_in_order() -> None:
-    async with connected(config()) as connection:
+    async with connection_to(config()) as connection:
         await connection.send(_EMPTY_REQUEST + _EMPTY_REQUEST.replace(b"/v1/traces", b"/elsewhere") + _EMPTY_REQUEST)
         statuses = []
         for _ in range(3):
@@ -141,7 +140,7 @@ async def test_a_sender_that_closes_its_side_after_a_request_gets_the_answer() -
         del payload
         await asyncio.sleep(0.1)
 
-    async with connected(config(), slow) as connection:
+    async with connection_to(config(), slow) as connection:
         await connection.send(_EMPTY_REQUEST)
         connection.writer.write_eof()
         head = await connection.answer()
@@ -156,7 +155,7 @@ async def test_a_sender_that_closes_its_side_in_a_body_is_let_go() -> None:
     async def consume(payload: Payload) -> None:
         taken.append(payload)
 
-    async with connected(config(read_timeout=_LONG), consume) as connection:
+    async with connection_to(config(read_timeout=_LONG), consume) as connection:
         await connection.send(_HEAD + b"Content-Length: 100\r\n\r\nonly the beginning")
         connection.writer.write_eof()
         assert await connection.is_closed()
@@ -171,11 +170,9 @@ async def test_over_tls_a_connection_without_a_request_is_closed_too(tmp_path: P
     )
     await receiver.start()
     trusting = ssl.create_default_context(cafile=tmp_path / "ca.pem")
-    port = int(receiver.endpoints["http"].rpartition(":")[2])
-    connection = Connection(*await asyncio.open_connection("127.0.0.1", port, ssl=trusting))
 
-    assert await connection.is_closed()
-    connection.writer.close()
+    async with connected(receiver.endpoints["http"].partition("://")[2], ssl=trusting) as streams:
+        assert await Connection(*streams).is_closed()
     await receiver.shutdown()
 
 
@@ -224,8 +221,11 @@ def frame(kind: int, payload: bytes = b"") -> bytes:
 
 async def last_of_pings(address: str, number: int) -> tuple[int, bytes]:
     """Send pings over a bare HTTP/2 connection, one after the answer to the other, and return what came last."""
-    host, _, port = address.rpartition(":")
-    connection = Connection(*await asyncio.open_connection(host, int(port)))
+    async with connected(address) as streams:
+        return await _last_of_pings(Connection(*streams), number)
+
+
+async def _last_of_pings(connection: Connection, number: int) -> tuple[int, bytes]:
     await connection.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4))
     kind, payload = 0, b""
     for _ in range(number):
@@ -237,7 +237,6 @@ async def last_of_pings(address: str, number: int) -> tuple[int, bytes]:
         if kind == GOAWAY:
             break
         await asyncio.sleep(0.02)
-    connection.writer.close()
     return kind, payload
 
 

@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from tcp import connected
 
 from otel_carbon.errors import ConfigError, InvalidDataError, TooLargeError, UnavailableError
 from otel_carbon.pipeline.component import Settings
@@ -287,15 +288,11 @@ async def test_everything_is_counted_by_signal_and_transport() -> None:
 
 async def raw_exchange(url: str, *pieces: bytes) -> bytes:
     """Send bytes over a plain connection and return the first piece of the answer."""
-    host, _, port = url.removeprefix("http://").rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    for piece in pieces:
-        writer.write(piece)
-        await writer.drain()
-    answer = await reader.read(4096)
-    writer.close()
-    await writer.wait_closed()
-    return answer
+    async with connected(url.removeprefix("http://")) as (reader, writer):
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        return await reader.read(4096)
 
 
 def head(length: int) -> bytes:
@@ -336,11 +333,10 @@ async def test_a_sender_that_hangs_up_leaves_no_trace(caplog: pytest.LogCaptureF
         taken.append(payload)
 
     async with running(ONLY_HTTP, consume) as endpoints:
-        host, _, port = endpoints["http"].removeprefix("http://").rpartition(":")
-        _, writer = await asyncio.open_connection(host, int(port))
-        writer.write(head(100) + b"only the beginning")
-        await writer.drain()
-        writer.transport.abort()
+        async with connected(endpoints["http"].removeprefix("http://")) as (_, writer):
+            writer.write(head(100) + b"only the beginning")
+            await writer.drain()
+            writer.transport.abort()
         assert (await post(endpoints["http"], b""))[0] == 200
 
     assert [payload.body for payload in taken] == [b""]

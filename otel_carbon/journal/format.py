@@ -13,12 +13,22 @@ from typing import NamedTuple
 from otel_carbon.errors import DamagedError, StorageError
 from otel_carbon.pipeline.pdata import Payload
 
-__all__ = ["APPLICATION_ID", "PAGE_BYTES", "Row", "connect", "cursor_crc32", "entry_crc32", "row", "storage_error"]
+__all__ = [
+    "APPLICATION_ID",
+    "CHECKPOINT_PAGES",
+    "PAGE_BYTES",
+    "Row",
+    "connect",
+    "cursor_crc32",
+    "entry_crc32",
+    "row",
+    "storage_error",
+]
 
 APPLICATION_ID = 0x4F434A31  # "OCJ1"
 PAGE_BYTES = 16384  # bodies are tens of kB: fewer, larger pages cost half of what 4 KiB ones do
 _SCHEMA_VERSION = 1
-_CHECKPOINT_PAGES = 1024
+CHECKPOINT_PAGES = 1024
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # `bytes` stands before `body` and in the index, so that counting never reads a body.
 _SCHEMA = """
@@ -116,7 +126,7 @@ def _prepare(db: sqlite3.Connection, path: Path, journal_id: str, *, fsync: bool
     db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
-    db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     db.execute("PRAGMA cell_size_check = ON")
     application, version = (db.execute(f"PRAGMA {key}").fetchone()[0] for key in ("application_id", "user_version"))
     if (application, version) == (0, 0) and not db.execute("SELECT 1 FROM sqlite_schema").fetchone():

@@ -249,7 +249,7 @@ class Journal:
                 self._store.probe()
             freed = self._store.commit(rows, moved, floors) if rows or moved or floors else Freed(0, {})
             oldest_ms = self._store.oldest_running_ms() if floors else self._room.oldest_ms
-            reusable_bytes = self._store.reusable_bytes()
+            spare_bytes = self._store.spare_bytes()
         except (sqlite3.Error, StorageError) as error:
             self._failed(batch, list(moved), error)
             return False
@@ -257,7 +257,7 @@ class Journal:
             self._failure = None
             self._cursors.deleted(freed.floors)
             self._room.live_bytes -= freed.bytes
-            self._room.reusable_bytes = reusable_bytes
+            self._room.spare_bytes = spare_bytes
             self._room.oldest_ms = age_ms if rows and oldest_ms is None else oldest_ms
             self._account(rows, batch)
         if freed.floors != floors:
@@ -330,4 +330,4 @@ class Journal:
 
     def _measure(self, store: Store) -> None:
         self._room.live_bytes, self._room.oldest_ms = store.live_bytes(), store.oldest_running_ms()
-        self._room.reusable_bytes = store.reusable_bytes()
+        self._room.spare_bytes = store.spare_bytes()

@@ -6,12 +6,13 @@ import os
 import time
 from pathlib import Path
 
+from otel_carbon.journal.format import PAGE_BYTES
 from otel_carbon.journal.values import JournalSettings
 
 __all__ = ["Room", "RunningClock"]
 
 _MAX_WAITING_BYTES = 256 << 20
-_KEPT_FREE_BYTES = 64 << 20  # four times the write-ahead log, so that it can always be written back
+_KEPT_FREE_BYTES = 64 << 20
 _KEPT_FREE_SHARE = 4  # but no more than a quarter of a small disk
 
 
@@ -37,8 +38,8 @@ class Room:
     def __init__(self, settings: JournalSettings, clock: RunningClock, folder: Path) -> None:
         self.live_bytes = 0
         self.waiting_bytes = 0
-        self.reusable_bytes = 0
-        """What has been deleted in the file and is written over before the file grows."""
+        self.spare_bytes = 0
+        """What fits into the journal's files as they are; negative where these will still grow by themselves."""
         self.oldest_ms: int | None = None
         """The age of the journal when its oldest entry came."""
         self._settings = settings
@@ -66,6 +67,9 @@ class Room:
         found = os.statvfs(self._folder)
         free_bytes = found.f_bavail * found.f_frsize
         kept_bytes = min(_KEPT_FREE_BYTES, found.f_blocks * found.f_frsize // _KEPT_FREE_SHARE)
-        if free_bytes + self.reusable_bytes - self.waiting_bytes - more_bytes >= kept_bytes:
+        if free_bytes + self.spare_bytes - self.waiting_bytes - max(more_bytes, PAGE_BYTES) >= kept_bytes:
             return None
-        return f"the disk of the journal is full ({free_bytes} bytes are free, {kept_bytes} are kept for its own work)"
+        needed_bytes = kept_bytes + max(0, -self.spare_bytes)
+        return (
+            f"the disk of the journal is full ({free_bytes} bytes are free, it needs {needed_bytes} for its own work)"
+        )

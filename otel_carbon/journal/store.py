@@ -7,7 +7,15 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from otel_carbon.journal.format import PAGE_BYTES, Row, connect, cursor_crc32, entry_crc32, storage_error
+from otel_carbon.journal.format import (
+    CHECKPOINT_PAGES,
+    PAGE_BYTES,
+    Row,
+    connect,
+    cursor_crc32,
+    entry_crc32,
+    storage_error,
+)
 from otel_carbon.journal.values import Backlog, ReadLimits
 from otel_carbon.pipeline.component import JournalEntry
 from otel_carbon.pipeline.pdata import Payload, Signal
@@ -18,6 +26,7 @@ Floors = Mapping[str, tuple[int, int]]
 """Pipeline to the positions (after the first, through the second) that every reader has."""
 
 _SHRINK_ABOVE_BYTES = 64 << 20
+_LOG_BYTES = CHECKPOINT_PAGES * (PAGE_BYTES + 24)  # a page in the write-ahead log has a header
 _DELETED_AT_ONCE_BYTES = 8 << 20
 _INSERT = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _RANGE = "pipeline = ? AND position > ? AND position <= ?"
@@ -164,14 +173,23 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute("UPDATE journal SET id = id")
 
-    def reusable_bytes(self) -> int:
-        """Return how much of the file is deleted and not written over yet."""
-        return int(self._rows("PRAGMA freelist_count")[0][0]) * PAGE_BYTES
+    def spare_bytes(self) -> int:
+        """Return how much fits before the disk has to give more room; negative: what it will have to give all the same.
+
+        Deleted pages are written over before the file grows. But the write-ahead log grows to its limit, also when
+        something is only deleted, and when it is written back, the file grows to all its pages.
+        """
+        pages = int(self._rows("PRAGMA page_count")[0][0]) * PAGE_BYTES
+        log_bytes = _size(self._path.with_name(f"{self._path.name}-wal"))
+        return self._reusable_bytes() - max(0, pages - _size(self._path)) - max(0, _LOG_BYTES - log_bytes)
 
     def shrink(self) -> None:
         """Give the space of an emptied file back to the disk."""
-        if self.reusable_bytes() > _SHRINK_ABOVE_BYTES and not self._rows("SELECT 1 FROM entry LIMIT 1"):
+        if self._reusable_bytes() > _SHRINK_ABOVE_BYTES and not self._rows("SELECT 1 FROM entry LIMIT 1"):
             self._rows("VACUUM")
+
+    def _reusable_bytes(self) -> int:
+        return int(self._rows("PRAGMA freelist_count")[0][0]) * PAGE_BYTES
 
     def _delete(self, pipeline: str, after: int, through: int) -> tuple[int, int]:
         """Delete from a pipeline, and return through which position, and how many bytes that were."""
@@ -195,6 +213,14 @@ class Store:
             return self._db.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise storage_error(self._path, error) from error
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file, 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _entry(row: Row) -> JournalEntry:

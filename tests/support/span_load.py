@@ -23,10 +23,11 @@ _Send = Callable[[bytes], Awaitable[bool]]
 class SpanLoad:
     """Requests of `spans_per_request` spans; every other one has GenAI spans only, the rest none.
 
-    What the gateway turned away or never answered is sent again, also to the next gateway.
+    What the gateway turned away or never answered is sent again, also to the next gateway. Requests are numbered from
+    `first`, and spans after them.
     """
 
-    def __init__(self, spans_per_request: int = 5, senders: int = 3) -> None:
+    def __init__(self, spans_per_request: int = 5, senders: int = 3, first: int = 0) -> None:
         self.acknowledged: set[str] = set()
         self.acknowledged_genai: set[str] = set()
         self.sent: set[str] = set()
@@ -34,7 +35,7 @@ class SpanLoad:
         """Set with every acknowledgement."""
         self._spans = spans_per_request
         self._senders = senders
-        self._next = 0
+        self._next = first
         self._unanswered: list[int] = []
 
     async def run(self, ready: Mapping[str, Any]) -> None:

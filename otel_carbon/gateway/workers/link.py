@@ -72,6 +72,8 @@ class Link:
             _LOG.debug("a link between processes broke: %s", error)
         finally:
             self.close()
+            with suppress(OSError):
+                await self._writer.wait_closed()
 
     def close(self) -> None:
         """Close this end. Safe to call twice."""
