@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from otel_carbon.errors import UnavailableError
-from otel_carbon.journal import CursorSpec, Journal, JournalSettings, journal, room
+from otel_carbon.journal import CursorSpec, Journal, JournalSettings, committer, room
 from otel_carbon.pipeline.pdata import Payload, Signal
 
 _TEMPO = CursorSpec("tempo:traces", frozenset({"traces"}))
@@ -35,7 +35,7 @@ class _Clocks:
 @pytest.fixture
 def clocks(monkeypatch: pytest.MonkeyPatch) -> _Clocks:
     clocks = _Clocks()
-    monkeypatch.setattr(journal, "time", clocks)
+    monkeypatch.setattr(committer, "time", clocks)
     monkeypatch.setattr(room, "time", clocks)
     return clocks
 

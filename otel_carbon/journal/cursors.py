@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from otel_carbon.journal.store import Floors
 from otel_carbon.journal.values import CursorSpec
 
-__all__ = ["Cursors", "start_position"]
+__all__ = ["Cursors"]
 
 
 @dataclass(slots=True)
@@ -91,10 +91,3 @@ class Cursors:
     def everybody_has(self, head: int) -> int:
         """Return the position through which nobody has anything left to read."""
         return min((c.position if self.has_unread(name) else head for name, c in self._cursors.items()), default=head)
-
-
-def start_position(spec: CursorSpec, stored: Mapping[str, tuple[int, frozenset[str]]], end: int) -> int:
-    """Return where a cursor begins: where its reader says, where it stood, or, for a new one, at `end`."""
-    if spec.resume is not None:
-        return spec.resume
-    return stored[spec.name][0] if spec.name in stored else end

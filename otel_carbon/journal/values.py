@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Backlog", "CursorSpec", "Dropped", "JournalSettings", "ReadLimits"]
+__all__ = ["RETRY_AFTER_S", "Backlog", "CursorSpec", "Dropped", "JournalSettings", "ReadLimits"]
+
+RETRY_AFTER_S = 5.0
+"""When a client may try again whose payload was not taken."""
 
 _GIB = 1 << 30
 _MIB = 1 << 20
