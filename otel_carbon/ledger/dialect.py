@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,10 +14,9 @@ from otel_carbon.errors import StorageError
 __all__ = ["connect", "connect_read_only", "damages", "immediate", "storage_error"]
 
 _BUSY_TIMEOUT_MS = 30_000
+_AGAIN_AFTER_S = 0.01
 _OWNER_ALONE = 0o600
 _SETTINGS = (
-    f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}",
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     # Ids are random, so every batch touches pages all over an index: keep them in memory, and write each one back to
     # the file once per checkpoint instead of once per batch.
@@ -40,6 +40,8 @@ def connect(path: Path) -> sqlite3.Connection:
     except (OSError, sqlite3.Error) as error:
         raise storage_error(path, error) from error
     try:
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        _log_ahead(connection)
         for setting in _SETTINGS:
             connection.execute(setting)
     except sqlite3.Error as error:
@@ -116,3 +118,20 @@ def _create(path: Path) -> None:
     """
     with suppress(OSError):  # SQLite itself says what is wrong with a file that it cannot open
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ALONE))
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log, which SQLite refuses at once while another process is at it on a new file.
+
+    It waits for every other lock. Here it already holds one itself, and would wait for ever if the other did, too.
+    """
+    until_s = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until_s:
+                raise
+        else:
+            return
+        time.sleep(_AGAIN_AFTER_S)
