@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from free_ports import free_port
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -274,8 +275,7 @@ async def test_an_answer_beyond_4_mib_is_not_sent_again() -> None:
 
 
 async def test_a_server_that_is_not_there_is_tried_again() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
 
     async with exporting(Config(f"127.0.0.1:{port}", tls=PLAIN)) as exporter:
         with pytest.raises(RetryableExportError, match=f"127.0.0.1:{port} answered UNAVAILABLE"):

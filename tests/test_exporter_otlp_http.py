@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import zstandard
 from aiohttp import web
+from free_ports import free_port
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsPartialSuccess, ExportLogsServiceResponse
 from tcp import listening
@@ -277,8 +278,7 @@ async def test_an_answer_beyond_4_mib_is_final() -> None:
 
 
 async def test_a_server_that_is_not_there_is_tried_again() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
 
     async with exporting(Config(f"http://127.0.0.1:{port}")) as exporter:
         with pytest.raises(RetryableExportError, match=f"http://127.0.0.1:{port}/v1/traces: Cannot connect"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import socket
 import threading
 import time
 import urllib.request
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from free_ports import free_port
 from gateway_process import GatewayProcess
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -89,11 +89,6 @@ def _is_own(resource: Any) -> bool:
     return any(one.value.string_value == "otel-carbon" for one in resource.resource.attributes)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def _post(port: int, body: bytes) -> None:
     headers = {"Content-Type": "application/x-protobuf"}
     urllib.request.urlopen(
@@ -103,7 +98,7 @@ def _post(port: int, body: bytes) -> None:
 
 @contextmanager
 def _gateway(tmp_path: Path, backend: str, ratio: str = "1.0") -> Iterator[int]:
-    port, config = _free_port(), tmp_path / "gateway.yaml"
+    port, config = free_port(), tmp_path / "gateway.yaml"
     text = _CONFIG.replace("PORT", str(port)).replace("BACKEND", backend).replace("RATIO", ratio)
     config.write_text(text, encoding="utf-8")
     with GatewayProcess(tmp_path / "data", "--config", str(config), addresses=()) as gateway:

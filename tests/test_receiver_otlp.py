@@ -13,6 +13,7 @@ import aiohttp
 import grpc
 import grpc.aio
 import pytest
+from free_ports import free_port
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -137,10 +138,8 @@ async def test_a_taken_port_is_an_error_that_names_it(protocol: str) -> None:
 
 
 async def test_a_receiver_that_cannot_have_both_ports_gives_the_first_one_back() -> None:
-    with socket.socket() as free, socket.create_server(("127.0.0.1", 0)) as busy:
-        free.bind(("127.0.0.1", 0))
-        grpc_port, http_port = free.getsockname()[1], busy.getsockname()[1]
-        free.close()
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        grpc_port, http_port = free_port(), busy.getsockname()[1]
         config = Config(Protocols(GrpcConfig(f"127.0.0.1:{grpc_port}"), HttpConfig(f"127.0.0.1:{http_port}")))
 
         with pytest.raises(ConfigError, match="protocols::http::endpoint"):

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from collector_process import free_addresses, running_collector
+from collector_process import running_collector
+from free_ports import free_addresses
 from gateway_process import GatewayProcess, run_cli
 from opentelemetry._logs import LogRecord
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter

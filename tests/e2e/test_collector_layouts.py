@@ -11,7 +11,8 @@ from subprocess import Popen
 from typing import Any
 
 import pytest
-from collector_process import free_addresses, running_collector
+from collector_process import running_collector
+from free_ports import free_addresses
 from gateway_process import GatewayProcess, run_cli
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider

@@ -12,7 +12,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from collector_process import free_addresses, running_collector
+from collector_process import running_collector
+from free_ports import free_addresses
 from gateway_process import GatewayProcess
 
 pytestmark = pytest.mark.e2e

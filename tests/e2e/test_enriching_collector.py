@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from collector_process import free_addresses, running_collector
+from collector_process import running_collector
+from free_ports import free_addresses
 from gateway_process import run_cli
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from random_genai import random_requests

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from collector_process import free_addresses
+from free_ports import free_addresses
 from gateway_process import GatewayProcess
 from grafana_dashboards import Query, queries
 from metrics_traffic import calls, every_kind, gateway_config, post

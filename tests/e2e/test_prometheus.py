@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from captures import captures
-from collector_process import free_addresses
+from free_ports import free_addresses
 from gateway_process import GatewayProcess
 from metrics_traffic import calls, every_kind, gateway_config, post, report_totals
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest

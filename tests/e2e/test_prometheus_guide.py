@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from collector_process import free_addresses
+from free_ports import free_addresses
 from gateway_process import GatewayProcess
 from metrics_traffic import calls, post
 from prometheus_process import RULES, running_prometheus

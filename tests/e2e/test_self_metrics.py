@@ -7,7 +7,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from collector_process import free_addresses, running_collector
+from collector_process import running_collector
+from free_ports import free_addresses
 from gateway_process import GatewayProcess
 from prometheus_client.parser import text_string_to_metric_families
 from spans import traces

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from collector_process import free_addresses, running_collector
+from collector_process import running_collector
+from free_ports import free_addresses
 from gateway_process import GatewayProcess, run_cli
 from metrics_traffic import calls, gateway_config, post, report_totals
 from prometheus_process import running_prometheus

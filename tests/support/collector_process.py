@@ -12,20 +12,9 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["free_addresses", "running_collector"]
+__all__ = ["running_collector"]
 
 _WAITS = 300
-
-
-def free_addresses(count: int) -> list[str]:
-    """Return hosts and ports, all different, that nothing listens on."""
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    addresses = [f"127.0.0.1:{probe.getsockname()[1]}" for probe in probes]
-    for probe in probes:
-        probe.close()
-    return addresses
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from collector_process import free_addresses
+from free_ports import free_addresses
 
 __all__ = ["RULES", "PrometheusProcess", "Series", "copy_of_rules", "running_prometheus"]
 
