@@ -22,6 +22,7 @@ import aiohttp
 import grpc
 import grpc.aio
 import pytest
+from gateway_config import config_to_sink
 from gateway_process import GatewayProcess
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
@@ -31,18 +32,6 @@ from spans import traces
 
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _DISK_BYTES = 40 << 20
-_CONFIG = """
-receivers: {{otlp: {{protocols: {{grpc: , http: }}}}}}
-processors: {{carbon: }}
-exporters:
-  otlp_grpc/sink:
-    endpoint: {address}
-    tls: {{insecure: true}}
-    retry_on_failure: {{initial_interval: 100ms, max_interval: 200ms}}
-  ledger: {{url: "sqlite:///{ledger}"}}
-service:
-  pipelines: {{traces: {{receivers: [otlp], processors: [carbon], exporters: [otlp_grpc/sink, ledger]}}}}
-"""
 
 
 @pytest.fixture
@@ -177,7 +166,7 @@ class _Scene:
 
 @contextmanager
 def _scene(data_dir: Path, ledger: Path, sink: SpanSink, config: Path) -> Iterator[_Scene]:
-    config.write_text(_CONFIG.format(address=sink.address, ledger=ledger), "utf-8")
+    config.write_text(config_to_sink(sink.address, ledger=ledger), "utf-8")
     with GatewayProcess(data_dir, "--config", str(config)) as gateway:
         yield _Scene(gateway, sink, ledger)
 

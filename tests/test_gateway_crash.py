@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from gateway_config import config_to_sink
 from gateway_process import GatewayProcess
 from ledger_cases import open_ledger
 from span_load import SpanLoad
@@ -24,18 +25,6 @@ from otel_carbon.ledger.verify import verify
 
 _KILLS = int(os.environ.get("KILLS", "5"))
 _SEED = int(os.environ.get("SEED", "20261124"))
-_CONFIG = """
-receivers: {{otlp: {{protocols: {{grpc: , http: }}}}}}
-processors: {{carbon: }}
-exporters:
-  otlp_grpc/sink:
-    endpoint: {address}
-    tls: {{insecure: true}}
-    retry_on_failure: {{initial_interval: 50ms, max_interval: 200ms}}
-  ledger:
-service:
-  pipelines: {{traces: {{receivers: [otlp], processors: [carbon], exporters: [otlp_grpc/sink, ledger]}}}}
-"""
 
 
 class _Campaign:
@@ -82,7 +71,7 @@ async def test_nothing_acknowledged_is_lost_and_nothing_counted_twice_after_many
     chance = Random(_SEED)
     data_dir, config = tmp_path / "data", tmp_path / "gateway.yaml"
     async with serving_sink(SpanSink(chance, unavailable=0.1)) as sink:
-        config.write_text(_CONFIG.format(address=sink.address), "utf-8")
+        config.write_text(config_to_sink(sink.address), "utf-8")
         campaign = _Campaign(data_dir, config, chance)
         for _ in range(_KILLS):
             await campaign.kill_one()

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from gateway_config import config_to_sink
 from gateway_process import GatewayProcess
 from power_loss import Disk, Event, build_recorder, compiler, events
 from span_load import SpanLoad
@@ -24,19 +25,6 @@ from otel_carbon.journal import CursorSpec, Journal
 _CUTS = int(os.environ.get("CUTS", "40"))
 _TRACE_BYTES = 24_000_000  # the log of the journal is written back into its file after 16 MiB
 _LONGEST_S = 15.0
-_CONFIG = """
-receivers: {{otlp: {{protocols: {{grpc: , http: }}}}}}
-processors: {{carbon: }}
-exporters:
-  otlp_grpc/sink:
-    endpoint: {address}
-    tls: {{insecure: true}}
-    retry_on_failure: {{initial_interval: 100ms, max_interval: 200ms}}
-  ledger:
-service:
-  journal: {{fsync: {fsync}}}
-  pipelines: {{traces: {{receivers: [otlp], processors: [carbon], exporters: [otlp_grpc/sink, ledger]}}}}
-"""
 _SINK, _LEDGER = "otlp_grpc/sink:traces", "ledger:traces"
 _TRACES = frozenset({"traces"})
 
@@ -79,7 +67,7 @@ async def _record(folder: Path, *, fsync: bool) -> tuple[_Load, _Sink]:
     environ = {"LD_PRELOAD": str(build_recorder(folder)), "WRITES_UNDER": str(disk), "WRITES_TO": str(trace)}
     load = _Load(trace)
     async with serving_sink(_Sink(trace)) as sink:
-        config.write_text(_CONFIG.format(address=sink.address, fsync=str(fsync).lower()), "utf-8")
+        config.write_text(config_to_sink(sink.address, fsync=fsync), "utf-8")
         arguments = (disk / "data", "--config", str(config))
         gateway = await asyncio.to_thread(lambda: GatewayProcess(*arguments, environ=environ))  # type: ignore[arg-type]
         running = asyncio.create_task(load.run(gateway.ready))
