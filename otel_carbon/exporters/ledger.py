@@ -43,6 +43,8 @@ class Config:
 class LedgerExporter:
     """Records the GenAI-related spans of traces. It keeps its own position, in the transaction of the lines."""
 
+    accounts = True
+
     def __init__(self, config: Config, settings: Settings) -> None:
         shared = settings.shared
         self.path = ledger_path(config.url, Path(shared.get("data_dir", ".")))

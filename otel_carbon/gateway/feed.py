@@ -54,11 +54,19 @@ class Feed(Mapping[Signal, Consumer]):
         self._valve = valve
         self._targets: Mapping[Signal, Consumer] = {}
         self._refusals: tuple[Refusal, ...] = ()
+        self._accounts = False
 
-    def connect(self, targets: Mapping[Signal, Consumer], refusals: Iterable[Refusal]) -> None:
-        """Let payloads go to these consumers from now on."""
+    def connect(
+        self, targets: Mapping[Signal, Consumer], refusals: Iterable[Refusal], *, accounts: bool = False
+    ) -> None:
+        """Let payloads go to these consumers from now on. `accounts`: one of them tells spans apart by ids."""
         self._targets = targets
         self._refusals = tuple(refusals)
+        self._accounts = accounts
+
+    def accounts(self) -> bool:
+        """Return whether spans are accounted for behind it, or only passed on."""
+        return self._accounts
 
     def refusal(self) -> str | None:
         """Return why a processor behind it would refuse whatever comes; None when none would."""

@@ -65,10 +65,12 @@ class Graph:
     """What each receiver and connector feeds."""
     refusals: Mapping[Key, tuple[Refusal, ...]]
     """What processors behind a receiver or connector say of everything that comes."""
+    accounting: frozenset[Key]
+    """The receivers and connectors whose spans somebody accounts for."""
 
     def connect(self) -> None:
         """Let the receivers and connectors feed these pipelines."""
         for key, targets in self.wiring.items():
             feed = self.built[key].feed
             assert feed is not None
-            feed.connect(targets, self.refusals[key])
+            feed.connect(targets, self.refusals[key], accounts=key in self.accounting)

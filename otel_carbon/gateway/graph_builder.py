@@ -81,9 +81,9 @@ class _Builder:
             pipeline.watchers += [connectors[end] for end in self._wanted[id_].exporters if end in connectors]
             pipeline.watchers += self._shared.get("watchers", ())
         refusals = {key: self._refusals(key[1]) for key in wiring}
-        return Graph(
-            receivers, connectors, exporters, pipelines, self._routes(exporters), self._built, wiring, refusals
-        )
+        accounting = frozenset(key for key in wiring if self._accounts(key[1]))
+        routes = self._routes(exporters)
+        return Graph(receivers, connectors, exporters, pipelines, routes, self._built, wiring, refusals, accounting)
 
     def _pipeline(self, id_: str, wanted: PipelineConfig) -> Pipeline:
         signal = pipeline_signal(id_)
@@ -148,8 +148,9 @@ class _Builder:
             self._shared["tallies"].extend(staying.tallies)
             return staying
         feed, tallies = Feed(self._valve), list[Tally]()
-        feed.connect(targets, self._refusals(id_))
-        shared = {**self._shared_with(id_), "refusal": feed.refusal, "tallies": tallies}
+        feed.connect(targets, self._refusals(id_), accounts=self._accounts(id_))
+        asked = {"refusal": feed.refusal, "accounts": feed.accounts}
+        shared = {**self._shared_with(id_), **asked, "tallies": tallies}
         made = self._made(kind, id_, feed, shared)
         self._shared["tallies"].extend(tallies)
         return Built(made, made_from, feed, tallies)
@@ -172,6 +173,15 @@ class _Builder:
     def _refusals(self, source_id: str) -> tuple[Refusal, ...]:
         processors = (one for id_ in self._fed_by(source_id) for one in self._processors[id_].values())
         return tuple(processor.refusal for processor in processors if isinstance(processor, Refusing))
+
+    def _accounts(self, source_id: str) -> bool:
+        fed = self._fed_by(source_id)
+        behind = [one for id_ in fed for one in self._processors[id_].values()]
+        behind += [self._built[Kind.EXPORTER, end].component for id_ in fed for end in self._exporters_of(id_)]
+        return any(getattr(one, "accounts", False) for one in behind)
+
+    def _exporters_of(self, pipeline_id: str) -> list[str]:
+        return [end for end in self._wanted[pipeline_id].exporters if (Kind.EXPORTER, end) in self._built]
 
     def _ending_in(self, id_: str) -> list[str]:
         return [pipeline_id for pipeline_id, wanted in self._wanted.items() if id_ in wanted.exporters]

@@ -76,7 +76,11 @@ class Receiver(Component, Protocol):
 
 
 class Processor(Protocol):
-    """A pure step between receiver and journal. Must not block and must not keep a reference to the payload."""
+    """A pure step between receiver and journal. Must not block and must not keep a reference to the payload.
+
+    A processor or exporter that knows spans by their ids has `accounts = True`: receivers then look for ids that are
+    not valid, and tell the sender.
+    """
 
     def process(self, payload: Payload) -> Payload:
         """Return the payload, changed or not. Raises InvalidDataError for data that cannot be read."""
@@ -157,6 +161,7 @@ class Settings:
     | `no_room` | `Callable[[], str \| None]`: why the journal takes nothing now; refuse before reading |
     | `shares_ports` | for receivers: True where other processes of this gateway listen on the same ports |
     | `refusal` | for receivers and connectors: `Callable[[], str \| None]`, why a processor behind it would refuse |
+    | `accounts` | for receivers and connectors: `Callable[[], bool]`, whether one behind it has `accounts = True` |
     """
 
     id: str

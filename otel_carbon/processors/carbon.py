@@ -95,6 +95,8 @@ class Config:
 class CarbonProcessor:
     """Marks the GenAI calls of traces with their footprint. Everything else passes byte for byte. Thread-safe."""
 
+    accounts = True
+
     def __init__(self, config: Config, settings: Settings) -> None:
         shared = settings.shared.get("estimator")
         self.estimator: Estimator = shared or _estimator(config, settings)

@@ -35,6 +35,7 @@ class Intake:
         self._telemetry: Telemetry | None = settings.shared.get("telemetry")
         self._no_room: Callable[[], str | None] = settings.shared.get("no_room", _never)
         self._refusal: Callable[[], str | None] = settings.shared.get("refusal", _never)
+        self._accounts: Callable[[], bool] = settings.shared.get("accounts", _always)
         self._labels = {"receiver": settings.id, "transport": transport}
 
     def takes(self, signal: Signal) -> bool:
@@ -53,14 +54,14 @@ class Intake:
         `tenant` is who sent it, where a token said so. `warning` is what its sender should know although all is taken.
 
         GenAI-related spans without valid ids are passed on like everything else, but cannot be accounted for: they
-        are what a partial success rejects.
+        are what a partial success rejects. Where nobody accounts for spans, they are not looked for.
 
         Raises:
             InvalidDataError: the body cannot be read.
             TooLargeError: it is beyond a limit of the pipeline.
             UnavailableError: not now.
         """
-        payload, partial = await off_loop(len(body), _read, signal, body, warning)
+        payload, partial = await off_loop(len(body), _read, signal, body, warning, self._accounts())
         if tenant is not None:
             payload = replace(payload, tenant=tenant)
         outcome, rejected = "failed", 0
@@ -93,12 +94,16 @@ def no_pipeline(signal: Signal) -> str:
     return f"no pipeline takes {signal} from here; add one under service::pipelines of the gateway"
 
 
-def _read(signal: Signal, body: bytes, warning: str) -> tuple[Payload, Partial | None]:
+def _read(signal: Signal, body: bytes, warning: str, accounts: bool) -> tuple[Payload, Partial | None]:
     payload = parse(signal, body)
-    rejected, message = rejections(body) if signal is Signal.TRACES else (0, "")
+    rejected, message = rejections(body) if accounts and signal is Signal.TRACES else (0, "")
     said = "; ".join(filter(None, (message, warning)))
     return payload, Partial(rejected, said) if said else None
 
 
 def _never() -> None:
     return None
+
+
+def _always() -> bool:
+    return True
