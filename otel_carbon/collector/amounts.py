@@ -26,13 +26,16 @@ from otel_carbon.semconv.carbon import (
     OTEL_CARBON_FACTOR_MATCH,
     OTEL_CARBON_FACTOR_SET,
     OTEL_CARBON_GRID_INTENSITY_G_PER_KWH,
+    OTEL_CARBON_GRID_PERIOD_START,
+    OTEL_CARBON_GRID_QUALITY,
+    OTEL_CARBON_GRID_SOURCE,
     OTEL_CARBON_GRID_ZONE,
     OTEL_CARBON_REGION_NAME,
     OTEL_CARBON_REGION_SOURCE,
     OTEL_CARBON_STATUS,
 )
 
-__all__ = ["CLAIMED", "amount_statements", "root_and_exponential"]
+__all__ = ["CLAIMED", "CLAIMED_BY_THE_HOUR", "amount_statements", "root_and_exponential"]
 
 _ROW, _PLACE = cache("row"), cache("place")
 _OK = f"{cache('ok')} == true"
@@ -52,6 +55,11 @@ _ORIGIN = {
     OTEL_CARBON_FACTOR_MATCH: (_ROW, "match"),
     OTEL_CARBON_CONFIDENCE: (_ROW, "confidence"),
 }
+_PERIOD = {
+    OTEL_CARBON_GRID_SOURCE: (_PLACE, "grid_source"),
+    OTEL_CARBON_GRID_PERIOD_START: (_PLACE, "period_start"),
+    OTEL_CARBON_GRID_QUALITY: (_PLACE, "quality"),
+}
 _QUANTITIES = {
     "e": (OTEL_CARBON_ENERGY_WH, OTEL_CARBON_ENERGY_WH_LOW, OTEL_CARBON_ENERGY_WH_HIGH),
     "c": (OTEL_CARBON_CO2E_GRAMS, OTEL_CARBON_CO2E_GRAMS_LOW, OTEL_CARBON_CO2E_GRAMS_HIGH),
@@ -64,8 +72,11 @@ CLAIMED = (
 )
 """The attributes that the statements write, with the values that the gateway writes, to six significant digits."""
 
+CLAIMED_BY_THE_HOUR = (*CLAIMED, *_PERIOD)
+"""The same where intensities by the hour are known."""
 
-def amount_statements() -> Iterator[str]:
+
+def amount_statements(*, by_the_hour: bool) -> Iterator[str]:
     """Yield the statements that calculate and write."""
     ready = [f"{LEAVE} == nil", f"{cache('call')} == true", f"{cache('usage')} == true"]
     yield put(cache("ok"), "true", *ready, f"{_ROW} != nil", f"{_PLACE} != nil")
@@ -90,7 +101,7 @@ def amount_statements() -> Iterator[str]:
         yield from root_and_exponential(cache("above"), f'{_PLACE}["{name}a"]')
         yield put(attribute(high), f"{cache('wh_more')} * {ratio} * {cache('exp')}", _OK)
     yield put(attribute(OTEL_CARBON_CO2E_EMBODIED_GRAMS), f'{cache("wh")} * {_PLACE}["emb"]', _OK)
-    for key, (path, part) in _ORIGIN.items():
+    for key, (path, part) in (_ORIGIN | (_PERIOD if by_the_hour else {})).items():  # what is not there is not set
         yield put(attribute(key), f"{path}[{text(part)}]", _OK)
     two_readings = f"{cache('more')} != {cache('uncached')}"
     yield put(attribute(OTEL_CARBON_CONFIDENCE), text(Confidence.LOW.value), _OK, two_readings)

@@ -1,13 +1,14 @@
-"""The config as a file: the statements in YAML, with the pipelines around them and what they cannot do on top."""
+"""The config as a file: the statements in YAML, with the pipelines around them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from otel_carbon.collector.amounts import CLAIMED, amount_statements
+from otel_carbon.collector.amounts import amount_statements
 from otel_carbon.collector.counting import counting_statements
-from otel_carbon.collector.dialects import DIALECTS
-from otel_carbon.collector.locating import Places, locating_statements
+from otel_carbon.collector.header import header
+from otel_carbon.collector.hours import Hours, hour_statements
+from otel_carbon.collector.locating import Places, grids_of, locating_statements
 from otel_carbon.collector.matching import check_expressible, listed_statements, matching_statements
 from otel_carbon.collector.naming import naming_statements
 from otel_carbon.collector.reading import group_condition, reading_statements
@@ -17,34 +18,6 @@ from otel_carbon.factors.suggest import did_you_mean
 from otel_carbon.spans import DialectTable
 
 __all__ = ["collector_config", "statements"]
-
-_HEADER = """\
-# A stock OpenTelemetry Collector that puts energy and gCO2e on GenAI spans by itself: no gateway in the data path.
-# Written by `otel-carbon collector-config`; write it anew instead of editing it. docs/collector.md explains it.
-#
-# factor set: {factor_set} · grid: {grid} · models: {models} · regions: {regions}
-# Needs the transform processor and the signal_to_metrics connector of the contrib distribution, v0.158 or newer.
-#
-# On every call that it marks it writes what the gateway writes, to six significant digits: {claimed}.
-# The bounds are among them: root and exponential are calculated from + - * / to more than nine digits.
-# A span that has otel_carbon.status is left alone.
-#
-# What it cannot do, it does not do in silence: it leaves these spans unmarked, so that a gateway behind it can mark
-# them.
-# - Dialects other than {dialects}: they have texts to look into.
-# - Emitters that are known to guess counts, to wrap calls in spans that look like calls, or to write made-up hosts.
-# - Images, video, speech and transcription, and calls with image, audio or video tokens in their input.
-# - Token counts that are not integers; names that are not plain ASCII; resource names of Bedrock and Vertex (`arn:…`,
-#   `projects/…/locations/…`), and `bedrock/<region>/…`.
-# - Frameworks named as the provider (langchain, litellm …).
-# - A call whose answering model is not known while another one was asked for.
-# - Models and regions that are not among those that it was written for.
-# What no config of the Collector can do, since it sees one span at a time and no time series:
-# - Duplicates: two spans of one call are both marked, and counted twice. The ledger of the gateway counts them once.
-# - Grid intensity by the hour: the yearly average applies. Write the file anew for other figures.
-# - Water, aliases of your own, overrides, and sets of your own.
-# - The counter otel_carbon.tokens; and otel_carbon.co2e.reversed, since there is nothing that could take back.
-"""
 
 _BODY = """\
 receivers:
@@ -115,28 +88,25 @@ def collector_config(
     grid: GridFamily,
     models: Sequence[str] | None = None,
     regions: Collection[str] | None = None,
+    hours: Hours | None = None,
 ) -> str:
-    """Return the config of a Collector, as YAML. None: all models, all regions.
+    """Return the config of a Collector, as YAML. None: all models, all regions, and the average of a year.
 
     Raises:
         ConfigError: the factor set cannot be written in OTTL, or a region or a model is not known.
     """
-    made = statements(tables, factor_set=factor_set, grid=grid, models=models, regions=regions)
-    header = _HEADER.format(
+    made = statements(tables, factor_set=factor_set, grid=grid, models=models, regions=regions, hours=hours)
+    head = header(
         factor_set=factor_set,
-        grid=grid.value,
-        models="all" if models is None else ", ".join(models) if len(models) <= 12 else f"{len(models)} named",
-        regions="all"
-        if regions is None
-        else ", ".join(sorted(regions))
-        if len(regions) <= 12
-        else f"{len(regions)} named",
-        claimed=", ".join(CLAIMED),
-        dialects=", ".join(DIALECTS),
+        grid=grid,
+        models=models,
+        regions=regions,
+        hours=hours,
+        grids=len(grids_of(tables, regions)),
     )
     lines = "\n".join(f"          - {_yaml(each)}" for each in made)
     condition = _yaml(group_condition(DialectTable.bundled()))
-    return header + _BODY.format(condition=condition, statements=lines, metrics="\n".join(_metrics()))
+    return head + _BODY.format(condition=condition, statements=lines, metrics="\n".join(_metrics()))
 
 
 def statements(
@@ -146,6 +116,7 @@ def statements(
     grid: GridFamily,
     models: Sequence[str] | None = None,
     regions: Collection[str] | None = None,
+    hours: Hours | None = None,
 ) -> tuple[str, ...]:
     """Return the OTTL statements.
 
@@ -163,8 +134,9 @@ def statements(
         *naming_statements("m1", tables.name_rules),
         *naming_statements("m2", tables.name_rules),
         *matched,
-        *locating_statements(Places(tables, chosen.boundary, grid), regions),
-        *amount_statements(),
+        *locating_statements(Places(tables, chosen.boundary, grid, hours), regions),
+        *(() if hours is None else hour_statements()),
+        *amount_statements(by_the_hour=hours is not None),
     )
 
 

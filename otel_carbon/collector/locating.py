@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from otel_carbon.collector.dialects import LEAVE
-from otel_carbon.collector.ottl import any_of, cache, is_match, literal, put, text, words
+from otel_carbon.collector.hours import SLOTS, GridKeys, Hours
+from otel_carbon.collector.ottl import Value, any_of, cache, is_match, literal, put, text, words
+from otel_carbon.estimator.hourly import Hour, at_hour, without_hour
 from otel_carbon.estimator.per_wh import per_wh
 from otel_carbon.estimator.place import place_at
 from otel_carbon.estimator.settings import EstimatorSettings
@@ -17,48 +19,78 @@ from otel_carbon.factors.location import CALLER_TELLS, CLOSED_MODELS, EVERYWHERE
 from otel_carbon.factors.names import ModelName
 from otel_carbon.factors.places import CLOUD_PROVIDERS, Location, at_cloud_region
 from otel_carbon.factors.sites import CloudRegion
-from otel_carbon.model import Interval
+from otel_carbon.model import GridReading, Interval
 from otel_carbon.model.interval import Z90
-from otel_carbon.spans import six_digits
+from otel_carbon.spans import six_digits, utc_text
 
-__all__ = ["Places", "locating_statements"]
+__all__ = ["Places", "grids_of", "locating_statements"]
 
 _PROVIDER, _NAMED, _VENDOR = cache("lp"), cache("np"), cache("vendor")
 _REGION, _PROFILE, _PLACE, _CLOUD = cache("where"), cache("profile"), cache("place"), cache("cloud")
 _NO_PLACE = f"{_PLACE} == nil"
+_OF_THE_GRID = ("zone", "g", "c", "cb", "ca", "quality")
+"""What of a place its grid decides."""
 
 
 class Places:
-    """Turns locations into map literals, for one factor set's boundary and one publication of grid intensities."""
+    """Turns locations into map literals, for one factor set's boundary and one publication of grid intensities.
 
-    def __init__(self, tables: FactorTables, boundary: Boundary, family: GridFamily) -> None:
+    `hours` go before the average of a year, where a place is a single grid.
+    """
+
+    def __init__(
+        self, tables: FactorTables, boundary: Boundary, family: GridFamily, hours: Hours | None = None
+    ) -> None:
         self.tables = tables
         self.family = family
+        self._hours = hours
         self._boundary = boundary
         self._settings = EstimatorSettings(grid=family.value)
 
     def at_region(self, region: CloudRegion) -> str:
         """Return a cloud region."""
-        return self._literal(at_cloud_region(self.tables, region, self.family))
+        location = at_cloud_region(self.tables, region, self.family)
+        if self._hours is None:
+            return literal(self._values(location))
+        values = self._values(without_hour(location))
+        periods = zip(SLOTS, self._hours.periods(location.grid_keys), strict=False)
+        return literal(values | {slot: self._of_period(location, *period) for slot, period in periods})
 
     def located(self, hints: Hints) -> str:
         """Return the place that hints lead to."""
-        return self._literal(locate(self.tables, hints, self.family))
+        return literal(self._values(locate(self.tables, hints, self.family)))
 
-    def _literal(self, location: Location) -> str:
+    def _values(self, location: Location) -> dict[str, Value]:
         place = place_at(self.tables, self._settings, location, water=False)
         one = per_wh(self._boundary, place, self.tables.constants)
-        values: dict[str, str | float] = {
+        values: dict[str, Value] = {
             "name": location.region.name or "",
             "source": location.region.source,
             "zone": location.grid.zone or "",
             "g": six_digits(location.grid.intensity_g_per_kwh or 0.0),
             "emb": one.co2e_embodied_grams.central,
         }
-        return literal(values | _spread("e", one.energy_wh) | _spread("c", one.co2e_grams))
+        if location.grid.quality is not None:
+            values["quality"] = location.grid.quality
+        return values | _spread("e", one.energy_wh) | _spread("c", one.co2e_grams)
+
+    def _of_period(self, location: Location, reading: GridReading, until_unix_nano: int) -> dict[str, Value]:
+        """Return what the grid of a period changes in a place, and when it holds."""
+        values = self._values(at_hour(self.tables, location, Hour(reading, covers=True)))
+        changed = {key: values[key] for key in _OF_THE_GRID}
+        times = {"from": reading.start_unix_nano, "to": reading.end_unix_nano, "until": until_unix_nano}
+        named = {"grid_source": reading.source_id, "period_start": utc_text(reading.start_unix_nano)}
+        return changed | times | named
 
 
-def _spread(name: str, ratio: Interval) -> dict[str, float]:
+def grids_of(tables: FactorTables, regions: Collection[str] | None) -> list[GridKeys]:
+    """Return what the grids of cloud regions are known by; None: all regions."""
+    rows = (row for cloud in tables.regions.values() for row in cloud.values())
+    covered = (row for row in rows if regions is None or row.name in regions)
+    return sorted({at_cloud_region(tables, row, GridFamily.ELECTRICITY_MAPS).grid_keys for row in covered})
+
+
+def _spread(name: str, ratio: Interval) -> dict[str, Value]:
     """Return a quantity per Wh with its log distances to the bounds, below and above."""
     below, above = ratio.spread_below() * Z90, ratio.spread_above() * Z90
     return {name: ratio.central, f"{name}b": below, f"{name}a": above}

@@ -10,11 +10,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from otel_carbon.errors import FactorError
 
 __all__ = [
     "Rewrite",
+    "Value",
     "all_of",
     "any_of",
     "attribute",
@@ -29,6 +31,9 @@ __all__ = [
     "text",
     "words",
 ]
+
+Value: TypeAlias = "str | float | Mapping[str, Value]"
+"""What a map literal may hold; an int stays one, since OTTL does not mix them with floats."""
 
 _LOOKAROUND = ("(?=", "(?!", "(?<=", "(?<!")
 _BEHIND = re.compile(r"^\(\?<=((?:[^()\\]|\\.)+)\)(.*)$")
@@ -59,10 +64,9 @@ def number(value: float) -> str:
     return mantissa + ("" if "." in mantissa else ".0") + exponent + power
 
 
-def literal(values: Mapping[str, str | float]) -> str:
-    """Return a map literal."""
-    pairs = (f"{text(key)}: {text(each) if isinstance(each, str) else number(each)}" for key, each in values.items())
-    return "{" + ", ".join(pairs) + "}"
+def literal(values: Mapping[str, Value]) -> str:
+    """Return a map literal; a value may be one, too."""
+    return "{" + ", ".join(f"{text(key)}: {_value(each)}" for key, each in values.items()) + "}"
 
 
 def put(target: str, value: str, *conditions: str) -> str:
@@ -145,6 +149,14 @@ def re2_rewrite(pattern: str, replacement: str) -> Rewrite:
     if any(look in pattern for look in _LOOKAROUND):
         raise FactorError(f"pattern {pattern!r} looks around; the Collector's regular expressions cannot")
     return Rewrite(pattern, replaced, unless)
+
+
+def _value(value: Value) -> str:
+    if isinstance(value, Mapping):
+        return literal(value)
+    if isinstance(value, str):
+        return text(value)
+    return str(value) if isinstance(value, int) else number(value)
 
 
 def _where(conditions: tuple[str, ...]) -> str:

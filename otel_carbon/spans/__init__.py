@@ -3,7 +3,7 @@
 from otel_carbon.spans.attribution import AttributionRules
 from otel_carbon.spans.counting import Counting
 from otel_carbon.spans.digits import put_six_digits, six_digits
-from otel_carbon.spans.marks import QUANTITIES, mark_attributes
+from otel_carbon.spans.marks import QUANTITIES, mark_attributes, utc_text
 from otel_carbon.spans.marks_reading import read_mark
 from otel_carbon.spans.reader import Parent, SpanReader, latency_s
 from otel_carbon.spans.sampling import adjusted_count
@@ -25,4 +25,5 @@ __all__ = [
     "read_mark",
     "six_digits",
     "tokens_of",
+    "utc_text",
 ]

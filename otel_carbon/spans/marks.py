@@ -31,7 +31,7 @@ from otel_carbon.semconv.carbon import (
 from otel_carbon.spans.digits import put_six_digits, six_digits
 from otel_carbon.units import NANOSECONDS_PER_SECOND
 
-__all__ = ["MARK_KEYS", "QUANTITIES", "mark_attributes"]
+__all__ = ["MARK_KEYS", "QUANTITIES", "mark_attributes", "utc_text"]
 
 MARK_KEYS = frozenset(
     {
@@ -108,7 +108,7 @@ def _add_origin(mark: dict[str, str | float], footprint: Footprint) -> None:
         mark[OTEL_CARBON_GRID_INTENSITY_G_PER_KWH] = six_digits(grid.intensity_g_per_kwh)
     if grid.period_start_unix_nano is not None:
         mark[OTEL_CARBON_GRID_SOURCE] = grid.source or ""
-        mark[OTEL_CARBON_GRID_PERIOD_START] = _utc_text(grid.period_start_unix_nano)
+        mark[OTEL_CARBON_GRID_PERIOD_START] = utc_text(grid.period_start_unix_nano)
     if grid.quality is not None:
         mark[OTEL_CARBON_GRID_QUALITY] = grid.quality
     mark[OTEL_CARBON_REGION_SOURCE] = region.source
@@ -119,5 +119,6 @@ def _add_origin(mark: dict[str, str | float], footprint: Footprint) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _utc_text(unix_nano: int) -> str:
+def utc_text(unix_nano: int) -> str:
+    """Return a time as it stands on a span, in whole seconds."""
     return f"{datetime.fromtimestamp(unix_nano // NANOSECONDS_PER_SECOND, UTC):%Y-%m-%dT%H:%M:%SZ}"
