@@ -142,12 +142,30 @@ def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Path) -> 
         Ledger.open_read_only(path)
 
 
-def test_a_database_that_is_no_ledger_cannot_be_reported_on(tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_neither_read_nor_changed(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
-    Database(path)["books"].insert({"title": "Accounting for carbon"})
+    other = Database(path)
+    other["books"].insert({"title": "Accounting for carbon"})
+    other.close()
+    before = path.read_bytes()
 
-    with pytest.raises(StorageError, match="not a ledger"):
+    with pytest.raises(StorageError, match=r"other\.db: not a ledger .* the table 'books'; name another file"):
         Ledger.open_read_only(path)
+    with pytest.raises(StorageError, match=r"other\.db: not a ledger .* the table 'books'; name another file"):
+        open_ledger(path)
+
+    assert path.read_bytes() == before
+
+
+def test_an_empty_file_becomes_a_ledger_and_is_none_before(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.touch()
+
+    with pytest.raises(StorageError, match=r"ledger\.db: is empty or of an older version"):
+        Ledger.open_read_only(path)
+    open_ledger(path).close()
+
+    Ledger.open_read_only(path).close()
 
 
 def test_damage_is_found(ledger: Ledger) -> None:
@@ -316,6 +334,7 @@ def test_who_opens_a_new_file_waits_for_another_that_is_preparing_it(tmp_path: P
     path = tmp_path / "ledger.db"
     with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
         other.execute("CREATE TABLE being_made (id INTEGER)")
+        other.execute("DROP TABLE being_made")  # a file with a page in it, and nothing of another program
         other.execute("BEGIN IMMEDIATE")
         commit = threading.Timer(0.2, other.execute, ["COMMIT"])
         commit.start()

@@ -31,7 +31,7 @@ def connect(path: Path) -> sqlite3.Connection:
     An existing file keeps the rights that somebody gave it.
 
     Raises:
-        StorageError: the file or its directory cannot be used.
+        StorageError: the file or its directory cannot be used, or the file is another program's database.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,12 +41,17 @@ def connect(path: Path) -> sqlite3.Connection:
         raise storage_error(path, error) from error
     try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        # First of all: WAL mode is written into the file.
+        _refuse_foreign(path, connection)
         _log_ahead(connection)
         for setting in _SETTINGS:
             connection.execute(setting)
     except sqlite3.Error as error:
         connection.close()
         raise storage_error(path, error) from error
+    except StorageError:
+        connection.close()
+        raise
     return connection
 
 
@@ -54,7 +59,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     """Open an existing ledger file for reading, also from a medium that cannot be written.
 
     Raises:
-        StorageError: the file does not exist or cannot be read.
+        StorageError: the file does not exist or cannot be read, or is another program's database.
     """
     if not path.is_file():
         raise StorageError(f"there is no ledger at {path}")
@@ -67,10 +72,13 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         raise storage_error(path, error) from error
     try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-        connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        _refuse_foreign(path, connection)
     except sqlite3.Error as error:
         connection.close()
         raise storage_error(path, error) from error
+    except StorageError:
+        connection.close()
+        raise
     return connection
 
 
@@ -108,6 +116,16 @@ def storage_error(path: Path, error: Exception) -> StorageError:
     else:
         fix = "check that the file and its directory exist and can be written"
     return StorageError(f"ledger {path}: {text}; {fix}")
+
+
+def _refuse_foreign(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse a database that another program keeps; one without tables may become a ledger."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and "observations" not in tables:
+        raise StorageError(
+            f"ledger {path}: not a ledger but a database of another program, with the table {min(tables)!r};"
+            " name another file"
+        )
 
 
 def _create(path: Path) -> None:

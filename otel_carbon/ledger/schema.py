@@ -44,11 +44,11 @@ def check_schema(connection: sqlite3.Connection) -> None:
     """Refuse a file that this version cannot read.
 
     Raises:
-        LedgerError: it is not a ledger, or of an older or a newer version.
+        LedgerError: it is empty, or of an older or a newer version.
         MissingExtraError: sqlite-utils is not installed.
     """
     if _pending(_database(connection), _migrations()):
-        raise LedgerError("not a ledger, or one of an older version: open it once with `otel-carbon serve` to upgrade")
+        raise LedgerError("is empty or of an older version: open it once with `otel-carbon serve` to upgrade it")
 
 
 def _database(connection: sqlite3.Connection) -> Database:
