@@ -197,6 +197,8 @@ def test_an_option_beside_a_file_holds_where_a_cell_is_empty(
             r"cases\.csv, line 3, column output_tokens: must be a whole number",
         ),
         ("model,tokens\ngpt-4o,1\n", r"cases\.csv, line 1, column tokens: no such column; columns are model, provider"),
+        ("model,output_tokens,model\ngpt-4o,1,o3\n", r"cases\.csv, line 1, column model: stands twice; leave one out"),
+        ("", r"^--file: .*cases\.csv is empty; its first line names the columns"),
         ("model,output_tokens\ngpt-4o,1,2\n", r"cases\.csv, line 2: has more cells than the header"),
         ("output_tokens\n1\n", r"cases\.csv, line 2, column model: is missing"),
         ("model,region\ngpt-4o,mars-1\n", r"cases\.csv, line 2, column region: unknown cloud region 'mars-1'"),

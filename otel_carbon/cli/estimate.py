@@ -6,7 +6,7 @@ import argparse
 import csv
 import json
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -183,9 +183,7 @@ def _rows(path: Path, *, with_model: bool) -> Iterator[tuple[int, dict[str, str]
         raise ConfigError(f"--file: {path} is not UTF-8 text; save it as CSV in UTF-8") from error
     reader = csv.DictReader(text.splitlines(keepends=True), restkey=_TOO_MANY)
     try:
-        unknown = [name for name in reader.fieldnames or () if name not in _COLUMNS]
-        if unknown:
-            raise ConfigError(f"{path}, line 1, column {unknown[0]}: no such column; columns are {', '.join(_COLUMNS)}")
+        _check_header(path, reader.fieldnames or ())
         for row in reader:
             if _TOO_MANY in row:
                 raise ConfigError(f"{path}, line {reader.line_num}: has more cells than the header")
@@ -195,6 +193,16 @@ def _rows(path: Path, *, with_model: bool) -> Iterator[tuple[int, dict[str, str]
             )
     except csv.Error as error:
         raise ConfigError(f"{path}, line {reader.line_num + 1}: not readable as CSV: {error}") from error
+
+
+def _check_header(path: Path, names: Sequence[str]) -> None:
+    if not names:
+        raise ConfigError(f"--file: {path} is empty; its first line names the columns, such as model,output_tokens")
+    for position, name in enumerate(names):
+        if name not in _COLUMNS:
+            raise ConfigError(f"{path}, line 1, column {name}: no such column; columns are {', '.join(_COLUMNS)}")
+        if name in names[:position]:
+            raise ConfigError(f"{path}, line 1, column {name}: stands twice; leave one out")
 
 
 def _print_json(estimate: Estimate, *, explain: bool) -> None:
