@@ -176,6 +176,10 @@ def test_a_missing_or_unknown_file_is_named_before_anything_is_read(tmp_path: Pa
         2,
         f"otel-carbon: {tmp_path / 'nope.pb'}: there is no such file",
     )
+    assert _ingest(tmp_path / "data", tmp_path)[::2] == (
+        2,
+        f"otel-carbon: {tmp_path}: is a directory or a device; name a file",
+    )
     assert _ingest(tmp_path / "data", tmp_path / "notes.txt")[::2] == (
         2,
         (

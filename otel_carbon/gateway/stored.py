@@ -45,7 +45,8 @@ def check_paths(paths: list[Path]) -> None:
     """
     for path in paths:
         if not path.is_file():
-            raise ConfigError(f"{path}: there is no such file")
+            what = "is a directory or a device; name a file" if path.exists() else "there is no such file"
+            raise ConfigError(f"{path}: {what}")
         if _format(path) not in _FORMATS:
             raise ConfigError(
                 f"{path}: the name must end in {', '.join(_FORMATS)}, and then perhaps in {' or '.join(_COMPRESSIONS)}"
