@@ -384,11 +384,32 @@ async def test_shutdown_is_safe_before_start_and_twice() -> None:
     await exporter.shutdown()
 
 
-async def test_a_tls_file_that_is_missing_is_named_at_start(tmp_path: Path) -> None:
-    config = Config("tempo:4317", tls=TlsConfig(ca_file=str(tmp_path / "none.pem")))
+async def test_tls_files_that_cannot_work_are_named_at_start(certificate: tuple[Path, Path], tmp_path: Path) -> None:
+    key, chain = map(str, certificate)
+    other_key, other_chain = map(str, make_certificate(tmp_path, "gateway.test"))
+    wrong = {
+        r"tls::ca_file: cannot use .*none\.pem: No such file": TlsConfig(ca_file=str(tmp_path / "none.pem")),
+        r"tls::ca_file: cannot use .*\.key: .*; PEM is needed": TlsConfig(ca_file=key),
+        r"tls::key_file: is missing": TlsConfig(cert_file=chain),
+        r"tls::cert_file: is missing": TlsConfig(key_file=key),
+        r"tls::cert_file: cannot use .* and .*gateway\.test\.key": TlsConfig(cert_file=chain, key_file=other_key),
+        r"tls::cert_file: cannot use .* without a passphrase": TlsConfig(
+            cert_file=other_chain, key_file=str(_encrypted(Path(other_key)))
+        ),
+    }
+    for message, tls in wrong.items():
+        with pytest.raises(ConfigError, match=message):
+            await OtlpGrpcExporter(Config("tempo:4317", tls=tls), Settings("otlp_grpc", {}, {})).start()
 
-    with pytest.raises(ConfigError, match=r"tls::ca_file: cannot read .*none.pem"):
-        await OtlpGrpcExporter(config, Settings("otlp_grpc", {}, {})).start()
+
+def _encrypted(key: Path) -> Path:
+    path = key.with_suffix(".locked")
+    subprocess.run(
+        ["openssl", "pkey", "-in", key, "-aes256", "-passout", "pass:secret", "-out", path],
+        check=True,
+        capture_output=True,
+    )
+    return path
 
 
 @pytest.mark.parametrize(
@@ -396,6 +417,9 @@ async def test_a_tls_file_that_is_missing_is_named_at_start(tmp_path: Path) -> N
     [
         ({"endpoint": ""}, "endpoint: name the host"),
         ({"endpoint": "http://"}, "endpoint: name the host"),
+        ({"endpoint": "tempo"}, "endpoint: name the host and port to send to, as tempo:4317, not 'tempo'"),
+        ({"endpoint": "https://tempo:4317/v1/traces"}, "endpoint: name the host and port"),
+        ({"endpoint": "::1:4317"}, "endpoint: name the host and port"),
         ({"compression": "zstd"}, "compression: gRPC for Python has no zstd; write gzip or none, or use otlp_http"),
         ({"compression": "snappy"}, "compression: 'snappy' is not one of gzip, none"),
         ({"timeout": "0"}, "timeout must be longer"),
@@ -405,6 +429,13 @@ async def test_a_tls_file_that_is_missing_is_named_at_start(tmp_path: Path) -> N
 def test_a_wrong_setting_is_refused_by_its_name(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Config(**{"endpoint": "tempo:4317", **wrong})
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["tempo:4317", "http://tempo:4317/", "[::1]:4317", "dns:///tempo:4317", "unix:/run/collector.sock"]
+)
+def test_what_grpc_can_reach_is_an_endpoint(endpoint: str) -> None:
+    assert Config(endpoint).endpoint == endpoint
 
 
 @pytest.mark.parametrize(

@@ -446,7 +446,7 @@ async def test_a_tls_file_that_is_missing_or_no_certificate_is_named_at_start(tm
 
     for name in ("none.pem", "text.pem"):
         config = Config("https://tempo", tls=TlsConfig(ca_file=str(tmp_path / name)))
-        with pytest.raises(ConfigError, match=f"tls: cannot use .*{name}"):
+        with pytest.raises(ConfigError, match=f"tls::ca_file: cannot use .*{name}"):
             await OtlpHttpExporter(config, Settings("otlp_http", {}, {})).start()
 
 

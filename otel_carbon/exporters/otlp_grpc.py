@@ -18,7 +18,7 @@ from otel_carbon.exporters._headers import check_headers, revealed
 from otel_carbon.exporters._partial import PartialSuccessLog
 from otel_carbon.exporters._queue_config import QueueConfig, queue_limit
 from otel_carbon.exporters._sender import Sender
-from otel_carbon.exporters._tls import read_pem
+from otel_carbon.exporters._tls import client_context, read_pem
 from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings, Stability
 from otel_carbon.pipeline.duration import duration_s
 from otel_carbon.pipeline.pdata import Signal
@@ -37,6 +37,8 @@ _METHODS: Mapping[Signal, str] = MappingProxyType(
 _COMPRESSIONS: Mapping[str, grpc.Compression] = MappingProxyType(
     {"gzip": grpc.Compression.Gzip, "none": grpc.Compression.NoCompression}
 )
+# host:port, or the names that gRPC has for other ways (https://grpc.github.io/grpc/core/md_doc_naming.html).
+_TARGET = re.compile(r"(?:dns|ipv4|ipv6|unix|unix-abstract|vsock|xds):\S+|(?:\[[^\s/]+\]|[^\s/:\[\]]+):\d{1,5}")
 _METADATA_KEY = re.compile(r"[0-9a-z_.-]+")  # gRPC over HTTP/2, "Custom-Metadata"
 _MAX_RESPONSE_BYTES = 4 << 20
 _MAX_RECONNECT_WAIT_MS = 5000  # the library's own two minutes would outlast every wait of retry_on_failure
@@ -112,8 +114,8 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        if not _target(self.endpoint):
-            raise ConfigError("endpoint: name the host and port to send to, as tempo:4317")
+        if not _TARGET.fullmatch(_target(self.endpoint)):
+            raise ConfigError(f"endpoint: name the host and port to send to, as tempo:4317, not {self.endpoint!r}")
         if self.compression == "zstd":
             raise ConfigError("compression: gRPC for Python has no zstd; write gzip or none, or use otlp_http")
         if self.compression not in _COMPRESSIONS:
@@ -193,6 +195,15 @@ def _channel(config: Config) -> grpc.aio.Channel:
         return grpc.aio.insecure_channel(_target(config.endpoint), options=options)
     if tls.server_name_override is not None:
         options.append(("grpc.ssl_target_name_override", tls.server_name_override))
+    if any((tls.ca_file, tls.cert_file, tls.key_file)):
+        # gRPC says nothing of files that it cannot use: every connection would fail, and nobody knew why.
+        client_context(
+            ca_file=tls.ca_file,
+            cert_file=tls.cert_file,
+            key_file=tls.key_file,
+            skip_verify=False,
+            min_version=tls.min_version,
+        )
     credentials = grpc.ssl_channel_credentials(
         root_certificates=read_pem(tls.ca_file, "tls::ca_file"),
         private_key=read_pem(tls.key_file, "tls::key_file"),
