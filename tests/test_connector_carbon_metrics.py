@@ -253,7 +253,7 @@ async def test_a_restarted_gateway_sends_under_the_same_name() -> None:
 
 def test_the_memo_forgets_the_oldest_only() -> None:
     memo = SpanMemo(capacity=2)
-    spans = [SpanIdentity("ab" * 16, f"{number:016x}") for number in range(5)]
+    spans = [bytes([number]) * 24 for number in range(5)]
 
     assert [memo.add(span) for span in spans] == [True] * 5
     assert [memo.add(span) for span in spans[2:]] == [False] * 3

@@ -104,7 +104,7 @@ def test_a_call_adds_its_grams_its_joules_and_its_tokens_by_kind() -> None:
 
 def test_every_counter_of_the_registry_is_summed_here_or_in_the_connector() -> None:
     counters = {name for name, metric in METRICS.items() if metric.instrument == "counter"}
-    connector = Grids().snapshot().keys() | Avoided(None).snapshot().keys()
+    connector = Grids().snapshot().keys() | Avoided().snapshot().keys()
 
     assert Tally().snapshot().keys() | connector == counters
 

@@ -13,34 +13,43 @@ from otel_carbon.semconv.carbon import (
 )
 from otel_carbon.units import joules_from_wh
 
-__all__ = ["Avoided"]
+__all__ = ["Avoidance", "Avoided", "Saved"]
 
 
-class Avoided:
-    """Sums by attribute set, which are bounded by where they come from. Not for several threads.
+Saved = tuple[float, float]
+"""Emissions in g and energy in Wh."""
 
-    Without an estimator nothing is known, so nothing is counted.
-    """
+
+class Avoidance:
+    """Estimates what single calls saved. Without an estimator nothing is known."""
 
     def __init__(self, estimator: Estimator | None) -> None:
         self._estimator = estimator
-        self._by_attributes: dict[AttributeSet, list[float]] = {}
 
-    def add(self, attributes: AttributeSet, call: Call, footprint: Footprint, count: float) -> None:
-        """Add a call, if it read from the cache and a factor tells what that saved."""
+    def of(self, call: Call, footprint: Footprint) -> Saved | None:
+        """Return what a call saved, if it read from the cache and a factor tells what that saved."""
         usage = call.usage
         # Where two readings of the counts bound the interval, nobody knows how many tokens the cache took the place of.
         if self._estimator is None or usage is None or not usage.cache_read_tokens or call.usage_alternative:
-            return
+            return None
         without = self._estimator.estimate(replace(call, usage=_uncached(usage)))
         if not isinstance(without, Footprint):
-            return
-        co2e_grams = _more(without.co2e_grams, footprint.co2e_grams)
-        energy_wh = _more(without.energy_wh, footprint.energy_wh)
-        if co2e_grams or energy_wh:
-            sums = self._by_attributes.setdefault(attributes, [0.0, 0.0])
-            sums[0] += co2e_grams * count
-            sums[1] += energy_wh * count
+            return None
+        saved = _more(without.co2e_grams, footprint.co2e_grams), _more(without.energy_wh, footprint.energy_wh)
+        return saved if any(saved) else None
+
+
+class Avoided:
+    """Sums by attribute set, which are bounded by where they come from. Not for several threads."""
+
+    def __init__(self) -> None:
+        self._by_attributes: dict[AttributeSet, list[float]] = {}
+
+    def add(self, attributes: AttributeSet, saved: Saved, count: float) -> None:
+        """Add what a call saved."""
+        sums = self._by_attributes.setdefault(attributes, [0.0, 0.0])
+        sums[0] += saved[0] * count
+        sums[1] += saved[1] * count
 
     def snapshot(self) -> dict[str, dict[AttributeSet, float]]:
         """Return the cumulative sums by metric and attribute set, in the metric's unit."""

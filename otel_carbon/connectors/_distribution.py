@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 
-from otel_carbon.model import SpanIdentity
 from otel_carbon.pipeline.sums import AttributeSet
 from otel_carbon.semconv.carbon import METRIC_OTEL_CARBON_OPERATION_CO2E, METRICS
 
@@ -23,10 +22,10 @@ class Distribution:
     def __init__(self) -> None:
         self.counts = [0] * (len(BOUNDS_GRAMS) + 1)
         self.sum_grams = 0.0
-        self.example: tuple[SpanIdentity, float, int] | None = None
-        """The span of a call, its emissions in g, and when it ended in ns since 1970."""
+        self.example: tuple[bytes, float, int] | None = None
+        """The key of a call's span, its emissions in g, and when it ended in ns since 1970."""
 
-    def add(self, co2e_grams: float, span: SpanIdentity, ended_unix_nano: int) -> None:
+    def add(self, co2e_grams: float, span: bytes, ended_unix_nano: int) -> None:
         """Add one call. A boundary belongs to the bucket below it, as OTLP has it."""
         self.counts[bisect_left(BOUNDS_GRAMS, co2e_grams)] += 1
         self.sum_grams += co2e_grams
@@ -49,7 +48,7 @@ class Distributions:
     def __init__(self) -> None:
         self._by_attributes: dict[AttributeSet, Distribution] = {}
 
-    def add(self, attributes: AttributeSet, co2e_grams: float, span: SpanIdentity, ended_unix_nano: int) -> None:
+    def add(self, attributes: AttributeSet, co2e_grams: float, span: bytes, ended_unix_nano: int) -> None:
         """Add one call to the distribution of its attributes, which are bounded by where they come from."""
         self._by_attributes.setdefault(attributes, Distribution()).add(co2e_grams, span, ended_unix_nano)
 

@@ -12,7 +12,10 @@ from otel_carbon.semconv.carbon import (
 )
 from otel_carbon.units import joules_from_wh
 
-__all__ = ["Grids"]
+__all__ = ["GridUse", "Grids", "grid_use"]
+
+GridUse = tuple[str, str | None, float, float]
+"""Zone, quality of the figure, energy in Wh and operational emissions in g."""
 
 
 class Grids:
@@ -24,14 +27,12 @@ class Grids:
     def __init__(self) -> None:
         self._by_grid: dict[tuple[str, str | None], list[float]] = {}
 
-    def add(self, footprint: Footprint, count: float) -> None:
-        """Add a call, unless its emissions do not come from a grid."""
-        zone, energy, operational = footprint.grid.zone, footprint.energy_wh, footprint.co2e_operational_grams
-        if zone is None or energy is None or operational is None or footprint.grid.intensity_g_per_kwh is None:
-            return
-        sums = self._by_grid.setdefault((zone, footprint.grid.quality), [0.0, 0.0])
-        sums[0] += energy.central * count
-        sums[1] += operational.central * count
+    def add(self, use: GridUse, count: float) -> None:
+        """Add a call."""
+        zone, quality, energy_wh, operational_grams = use
+        sums = self._by_grid.setdefault((zone, quality), [0.0, 0.0])
+        sums[0] += energy_wh * count
+        sums[1] += operational_grams * count
 
     def snapshot(self) -> dict[str, dict[AttributeSet, float]]:
         """Return the cumulative sums by metric and attribute set, in the metric's unit."""
@@ -40,6 +41,14 @@ class Grids:
             METRIC_OTEL_CARBON_GRID_ENERGY: {key: joules_from_wh(energy_wh) for key, (energy_wh, _) in found.items()},
             METRIC_OTEL_CARBON_GRID_CO2E: {key: co2e_grams for key, (_, co2e_grams) in found.items()},
         }
+
+
+def grid_use(footprint: Footprint) -> GridUse | None:
+    """Return what a call took from a grid; None where its emissions do not come from one."""
+    grid, energy, operational = footprint.grid, footprint.energy_wh, footprint.co2e_operational_grams
+    if grid.zone is None or grid.intensity_g_per_kwh is None or energy is None or operational is None:
+        return None
+    return grid.zone, grid.quality, energy.central, operational.central
 
 
 def _attributes(zone: str, quality: str | None) -> AttributeSet:

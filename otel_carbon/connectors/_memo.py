@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from otel_carbon.model import SpanIdentity
-
 __all__ = ["SpanMemo"]
 
 
 class SpanMemo:
-    """Remembers at least the last `capacity` spans and at most twice as many, by trace and span id.
+    """Remembers at least the last `capacity` spans and at most twice as many, by their keys.
 
     Two sets instead of an ordered one: when the young one is full, the old one is forgotten as a whole.
     """
@@ -18,9 +16,8 @@ class SpanMemo:
         self._young: set[bytes] = set()
         self._old: set[bytes] = set()
 
-    def add(self, span: SpanIdentity) -> bool:
+    def add(self, key: bytes) -> bool:
         """Remember a span; False when it is remembered already."""
-        key = bytes.fromhex(span.trace_id + span.span_id)
         if key in self._young or key in self._old:
             return False
         if len(self._young) >= self._capacity:

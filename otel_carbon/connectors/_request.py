@@ -29,6 +29,7 @@ from otel_carbon.semconv.carbon import METRIC_OTEL_CARBON_OPERATION_CO2E, METRIC
 __all__ = ["metrics_payload"]
 
 Snapshot = Mapping[str, Mapping[AttributeSet, float]]
+_TRACE_ID_BYTES = 16
 
 
 def metrics_payload(
@@ -112,8 +113,8 @@ def _exemplars(distribution: Distribution) -> list[Exemplar]:
     span, co2e_grams, ended_unix_nano = distribution.example
     return [
         Exemplar(
-            trace_id=bytes.fromhex(span.trace_id),
-            span_id=bytes.fromhex(span.span_id),
+            trace_id=span[:_TRACE_ID_BYTES],
+            span_id=span[_TRACE_ID_BYTES:],
             as_double=co2e_grams,
             time_unix_nano=ended_unix_nano,
         )

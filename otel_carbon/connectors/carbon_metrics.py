@@ -6,19 +6,18 @@ import asyncio
 import logging
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
-from otel_carbon.connectors._avoided import Avoided
+from otel_carbon.connectors._avoided import Avoidance
 from otel_carbon.connectors._beginnings import Beginnings
+from otel_carbon.connectors._counters import Counters
 from otel_carbon.connectors._deltas import Deltas
-from otel_carbon.connectors._distribution import Distributions
-from otel_carbon.connectors._grids import Grids
-from otel_carbon.connectors._memo import SpanMemo
+from otel_carbon.connectors._measured import Measured, Measurer, marked_spans
 from otel_carbon.connectors._request import metrics_payload
 from otel_carbon.errors import CarbonError, ConfigError
-from otel_carbon.model import Footprint, believed_count
 from otel_carbon.pipeline.component import Factory, Kind, Settings, Stability
 from otel_carbon.pipeline.duration import duration_s
 from otel_carbon.pipeline.pdata import Payload, Signal
@@ -70,6 +69,10 @@ class Config:
         """Return sums with these attributes and limits."""
         return Tally(self.cardinality_limit, self.attribute_limit, self.metrics_attributes)
 
+    def measurer(self, settings: Settings) -> Measurer:
+        """Return what measures the spans that are counted."""
+        return Measurer(self.metrics_attributes, Avoidance(settings.shared.get("estimator")))
+
 
 class CarbonMetricsConnector:
     """Adds what this gateway estimated to the tally, and sends the tally on as metrics.
@@ -81,16 +84,14 @@ class CarbonMetricsConnector:
         if Signal.METRICS not in settings.consumers:
             raise ConfigError(f"{settings.id} gives metrics: name it as a receiver of a metrics pipeline")
         self._consume = settings.consumers[Signal.METRICS]
-        self._tally = config.tally()
-        self._distributions = Distributions() if config.histogram else None
+        tally = config.tally()
+        self._measurer = config.measurer(settings)
+        self._counters = Counters(tally, config.remembered_spans, histogram=config.histogram)
         self._beginnings = Beginnings()
-        self._grids = Grids()
-        self._avoided = Avoided(settings.shared.get("estimator"))
         # What the ledger takes back, it tells everyone who counts.
         taken_back: list[Tally] = settings.shared["tallies"]
-        taken_back.append(self._tally)
+        taken_back.append(tally)
         self._interval_s = duration_s(config.interval, "interval")
-        self._memo = SpanMemo(config.remembered_spans)
         self._instance_id = str(_instance_id(settings.shared.get("journal_id"), settings.id))
         self._temporality = _TEMPORALITIES[config.temporality]
         self._start_unix_nano = time.time_ns()
@@ -113,20 +114,17 @@ class CarbonMetricsConnector:
 
     def observe(self, payload: Payload) -> None:
         """Count what this gateway marked; what came with a mark was counted where it was made."""
-        for enriched in payload.enriched or ():
-            sighting = enriched.sighting
-            if enriched.outcome is None or sighting.call is None or not self._memo.add(sighting.span):
-                continue
-            outcome = enriched.outcome
-            sums = self._tally.add(sighting.call, outcome, sighting.adjusted_count, sighting.attribution)
-            if sums is None or not isinstance(outcome, Footprint):
-                continue
-            count = believed_count(sighting.adjusted_count)
-            self._grids.add(outcome, count)
-            self._avoided.add(sums.attributes, sighting.call, outcome, count)
-            if self._distributions is not None and outcome.co2e_grams is not None:
-                co2e_grams, ended_unix_nano = outcome.co2e_grams.central, sighting.ended_unix_nano
-                self._distributions.add(sums.attributes, co2e_grams, sighting.span, ended_unix_nano)
+        counters, measure = self._counters, self._measurer.measure
+        for marked in marked_spans(payload.enriched):
+            if counters.memo.add(marked[0]):
+                counters.add(measure(marked))
+
+    def count(self, spans: Iterable[Measured]) -> None:
+        """Count what another process of this gateway measured."""
+        counters = self._counters
+        for measured in spans:
+            if counters.memo.add(measured[0]):
+                counters.add(measured)
 
     async def _run(self) -> None:
         while True:
@@ -135,8 +133,7 @@ class CarbonMetricsConnector:
 
     async def _emit(self, *, last: bool = False) -> None:
         now_unix_nano = time.time_ns()
-        sums = self._tally.snapshot() | self._grids.snapshot() | self._avoided.snapshot()
-        distributions = {} if self._distributions is None else self._distributions.snapshot()
+        sums, distributions = self._counters.sums(), self._counters.distributions()
         deltas = self._deltas
         shown = sums if last else self._beginnings.shown(sums)
         payload = metrics_payload(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from otel_carbon.model import Footprint, Usage
-
-__all__ = ["TOKEN_KINDS", "AttributeSet", "Dimensions", "Sums"]
+__all__ = ["TOKEN_KINDS", "AttributeSet", "Bounds", "Dimensions", "Quantities", "Sums", "Tokens"]
 
 AttributeSet = tuple[tuple[str, str], ...]
 """The attributes of one sum, sorted by key."""
 Dimensions = tuple[str | None, ...]
 """Their values, None for what is not known; empty for the set that takes what is beyond the limit."""
+Bounds = tuple[float, float, float]
+"""Central, low and high."""
+Tokens = tuple[int, int, int, int, int]
+"""In the order of the fields of `Usage`."""
+Quantities = tuple[Bounds | None, Bounds | None, Tokens | None]
+"""Energy in Wh, emissions in g and tokens of one call, as far as they are known."""
 
 TOKEN_KINDS = ("cache_read", "cache_write", "reasoning", "uncached_input", "visible_output")
 
@@ -34,23 +38,26 @@ class Sums:
         self.energy_wh: list[float] | None = None
         self.tokens: list[float] | None = None
 
-    def add_footprint(self, footprint: Footprint, count: float) -> None:
-        """Add what an estimate came to."""
-        co2e, energy = footprint.co2e_grams, footprint.energy_wh
-        if co2e is not None:
-            grams = self.co2e_grams
-            if grams is None:
-                grams = self.co2e_grams = [0.0, 0.0, 0.0]
-            grams[0] += co2e.central * count
-            grams[1] += co2e.low * count
-            grams[2] += co2e.high * count
-        if energy is not None:
-            wh = self.energy_wh
-            if wh is None:
-                wh = self.energy_wh = [0.0, 0.0, 0.0]
-            wh[0] += energy.central * count
-            wh[1] += energy.low * count
-            wh[2] += energy.high * count
+    def add(self, quantities: Quantities, count: float) -> None:
+        """Add what one call came to, as often as it counts. What is not known is left out."""
+        wh, grams, tokens = quantities
+        self.calls += count
+        if grams is not None:
+            sums = self.co2e_grams
+            if sums is None:
+                sums = self.co2e_grams = [0.0, 0.0, 0.0]
+            sums[0] += grams[0] * count
+            sums[1] += grams[1] * count
+            sums[2] += grams[2] * count
+        if wh is not None:
+            sums = self.energy_wh
+            if sums is None:
+                sums = self.energy_wh = [0.0, 0.0, 0.0]
+            sums[0] += wh[0] * count
+            sums[1] += wh[1] * count
+            sums[2] += wh[2] * count
+        if tokens is not None:
+            self._add_tokens(tokens, count)
 
     def add_again(self, quantities: Sequence[float], tokens: Sequence[int], count: float) -> None:
         """Add one estimated call as `add_footprint` and `add_usage` do.
@@ -79,20 +86,6 @@ class Sums:
             sums[1] += write * count
             sums[2] += reasoning * count
 
-    def add_usage(self, usage: Usage, count: float) -> None:
-        """Add the tokens of a call."""
-        tokens = self.tokens
-        if tokens is None:
-            tokens = self.tokens = [0.0] * len(TOKEN_KINDS)
-        tokens[3] += usage.uncached_input_tokens * count
-        tokens[4] += usage.visible_output_tokens * count
-        if usage.cache_read_tokens:
-            tokens[0] += usage.cache_read_tokens * count
-        if usage.cache_write_tokens:
-            tokens[1] += usage.cache_write_tokens * count
-        if usage.reasoning_tokens:
-            tokens[2] += usage.reasoning_tokens * count
-
     def copy(self) -> Sums:
         """Return what the sums are now."""
         twin = Sums(self.dimensions, self.attributes)
@@ -102,3 +95,15 @@ class Sums:
         twin.energy_wh = self.energy_wh and self.energy_wh.copy()
         twin.tokens = self.tokens and self.tokens.copy()
         return twin
+
+    def _add_tokens(self, tokens: Tokens, count: float) -> None:
+        sums = self.tokens
+        if sums is None:
+            sums = self.tokens = [0.0] * len(TOKEN_KINDS)
+        uncached, read, write, visible, reasoning = tokens
+        sums[3] += uncached * count
+        sums[4] += visible * count
+        if read or write or reasoning:
+            sums[0] += read * count
+            sums[1] += write * count
+            sums[2] += reasoning * count

@@ -9,9 +9,10 @@ import threading
 from collections.abc import Mapping
 
 from otel_carbon.errors import ConfigError
-from otel_carbon.model import Attribution, Call, Footprint, Outcome, Reversal, Status, believed_count
+from otel_carbon.model import Attribution, Call, Outcome, Reversal, Status, believed_count
 from otel_carbon.pipeline.parties import METRIC_PARTIES, check_parties
-from otel_carbon.pipeline.sums import TOKEN_KINDS, AttributeSet, Dimensions, Sums
+from otel_carbon.pipeline.quantities import quantities_of, quantity_dimensions, status_of
+from otel_carbon.pipeline.sums import TOKEN_KINDS, AttributeSet, Dimensions, Quantities, Sums
 from otel_carbon.semconv.carbon import (
     METRIC_OTEL_CARBON_CALLS,
     METRIC_OTEL_CARBON_CALLS_REVERSED,
@@ -39,7 +40,6 @@ __all__ = [
     "OVERFLOW_VALUE",
     "Tally",
     "measurement_attributes",
-    "quantity_dimensions",
 ]
 
 DEFAULT_CARDINALITY_LIMIT = 2000
@@ -55,7 +55,7 @@ OVERFLOW_VALUE = "otel_carbon.overflow"
 
 _KEYS = (GEN_AI_OPERATION_NAME, GEN_AI_PROVIDER_NAME, GEN_AI_RESPONSE_MODEL, OTEL_CARBON_REGION_NAME)
 _ESTIMATED = Status.ESTIMATED.value
-_CALLS_WITHOUT_ESTIMATE = (Status.NO_USAGE, Status.UNKNOWN_MODEL)
+_CALLS_WITHOUT_ESTIMATE = (Status.NO_USAGE.value, Status.UNKNOWN_MODEL.value)
 
 
 def measurement_attributes(call: Call, outcome: Outcome) -> AttributeSet:
@@ -106,22 +106,23 @@ class Tally:
         Quantities are multiplied by `adjusted_count`, the number of calls that a sampled one stands for; a value that
         is implausible counts as one. The span itself is counted once.
         """
-        count = believed_count(adjusted_count)
         dimensions = (*quantity_dimensions(call, outcome), *self.named(attribution))
+        return self.add_measured(
+            dimensions, status_of(outcome), quantities_of(call, outcome), believed_count(adjusted_count)
+        )
+
+    def add_measured(self, dimensions: Dimensions, status: str, quantities: Quantities, count: float) -> Sums | None:
+        """Add one call of which no more is known than what is counted, as `add` does."""
         with self.lock:
-            if isinstance(outcome, Footprint):
+            if status == _ESTIMATED:
                 sums = self.sums(dimensions)
                 sums.estimated_spans += 1
-                sums.add_footprint(outcome, count)
             else:
-                # The value, not the member: hashing a member runs Python code.
-                self._count_span((outcome.status.value, self._within_limit(1, call.provider)))
-                if outcome.status not in _CALLS_WITHOUT_ESTIMATE:
+                self._count_span((status, self._within_limit(1, dimensions[1])))
+                if status not in _CALLS_WITHOUT_ESTIMATE:
                     return None
                 sums = self.sums(dimensions)
-            sums.calls += count
-            if call.usage is not None:
-                sums.add_usage(call.usage, count)
+            sums.add(quantities, count)
             return sums
 
     def named(self, attribution: Attribution | None) -> Dimensions:
@@ -194,12 +195,6 @@ class Tally:
             return OVERFLOW_VALUE
         known.add(value)
         return value
-
-
-def quantity_dimensions(call: Call, outcome: Outcome) -> Dimensions:
-    """Return the values of the attributes that the measurements of a call always have."""
-    region = outcome.region.name if isinstance(outcome, Footprint) else None
-    return (call.operation, call.provider, call.model or call.request_model, region)
 
 
 def _span_attributes(dimensions: Dimensions) -> AttributeSet:

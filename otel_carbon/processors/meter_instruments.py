@@ -16,8 +16,9 @@ from opentelemetry.trace import SpanContext, TraceFlags
 
 from otel_carbon._version import __version__
 from otel_carbon.model import Attribution, Call, Footprint, Outcome
+from otel_carbon.pipeline.quantities import quantity_dimensions
 from otel_carbon.pipeline.sums import AttributeSet, Sums
-from otel_carbon.pipeline.tally import OVERFLOW, Tally, quantity_dimensions
+from otel_carbon.pipeline.tally import OVERFLOW, Tally
 from otel_carbon.processors.meter_series import Series
 from otel_carbon.semconv.carbon import (
     METRIC_OTEL_CARBON_CALLS,
