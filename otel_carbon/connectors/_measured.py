@@ -62,5 +62,9 @@ class Measurer:
             saved,
         )
 
+    def measure_all(self, spans: Iterable[Enriched] | None) -> list[Measured]:
+        """Return what is to be counted of those spans that this stage marked."""
+        return [self.measure(marked) for marked in marked_spans(spans)]
+
     def _named(self, attribution: Attribution) -> Dimensions:
         return tuple([getattr(attribution, party) for party in self._parties])

@@ -92,10 +92,13 @@ class CarbonMetricsConnector:
         taken_back: list[Tally] = settings.shared["tallies"]
         taken_back.append(tally)
         self._interval_s = duration_s(config.interval, "interval")
-        self._instance_id = str(_instance_id(settings.shared.get("journal_id"), settings.id))
+        self._id = settings.id
+        self._shared = settings.shared
+        self._unnamed = uuid.uuid4()
         self._temporality = _TEMPORALITIES[config.temporality]
         self._start_unix_nano = time.time_ns()
         self._deltas = Deltas(self._start_unix_nano) if config.temporality == "delta" else None
+        self._ending = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -108,7 +111,7 @@ class CarbonMetricsConnector:
         task, self._task = self._task, None
         if task is None:
             return
-        task.cancel()
+        self._ending.set()  # and not cancelled: what is on its way into the pipeline would be sent once more
         await asyncio.wait({task})
         await self._emit(last=True)
 
@@ -127,9 +130,11 @@ class CarbonMetricsConnector:
                 counters.add(measured)
 
     async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._interval_s)
-            await self._emit()
+        while not self._ending.is_set():
+            try:
+                await asyncio.wait_for(self._ending.wait(), self._interval_s)
+            except TimeoutError:
+                await self._emit()
 
     async def _emit(self, *, last: bool = False) -> None:
         now_unix_nano = time.time_ns()
@@ -139,7 +144,7 @@ class CarbonMetricsConnector:
         payload = metrics_payload(
             shown if deltas is None else deltas.of_sums(sums),
             distributions if deltas is None else deltas.of_distributions(distributions),
-            instance_id=self._instance_id,
+            instance_id=str(self._instance_id()),
             start_unix_nano=self._start_unix_nano if deltas is None else deltas.start_unix_nano,
             now_unix_nano=now_unix_nano,
             temporality=self._temporality,
@@ -156,13 +161,13 @@ class CarbonMetricsConnector:
             self._deltas = mark
             self._beginnings.note_sent(sums)
 
+    def _instance_id(self) -> uuid.UUID:
+        """Return what names this connector, also after a restart: Prometheus then sees counters that begin again.
 
-def _instance_id(journal_id: str | None, connector_id: str) -> uuid.UUID:
-    """Return what names this connector, also after a restart: Prometheus then sees counters that begin again.
-
-    Under a new name the same counters would be new series, whose first value `rate` and `increase` leave out.
-    """
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"{journal_id}/{connector_id}") if journal_id else uuid.uuid4()
+        Under a new name the same counters would be new series, whose first value `rate` and `increase` leave out.
+        """
+        journal_id = self._shared.get("journal_id")
+        return uuid.uuid5(uuid.NAMESPACE_URL, f"{journal_id}/{self._id}") if journal_id else self._unnamed
 
 
 def _report(task: asyncio.Task[None]) -> None:
