@@ -7,12 +7,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from otel_carbon.errors import InvalidDataError, RetryableExportError, StorageError
 from otel_carbon.estimator import Estimator, settings_from_environment
 from otel_carbon.factors import FactorTables
 from otel_carbon.ledger import Ledger, Recorded, ledger_path
+from otel_carbon.model import Reversal
 from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings, Stability, Telemetry
 from otel_carbon.pipeline.otlp import sightings
 from otel_carbon.pipeline.pdata import Enriched, Signal
@@ -22,6 +23,14 @@ from otel_carbon.pipeline.undelivered import RefusedError, Undelivered
 from otel_carbon.spans import SpanReader
 
 __all__ = ["FACTORY", "Config", "LedgerExporter"]
+
+
+class TellTakenBack(Protocol):
+    """Tells counters of another process what the ledger took back in the transaction that moved a cursor."""
+
+    def __call__(self, cursor: str, position: int, reversals: Sequence[Reversal], *, at_start: bool) -> None:
+        """Tell it. `at_start` is what the last transaction took back, which may have been told before."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,7 @@ class LedgerExporter:
         self._estimator: Estimator | None = shared.get("estimator")
         self._reader: SpanReader | None = shared.get("reader")
         self._tallies: list[Tally] = shared.get("tallies", [])
+        self._tell: TellTakenBack | None = shared.get("taken_back")
         self._telemetry: Telemetry | None = shared.get("telemetry")
         self._ledger: Ledger | None = None
 
@@ -61,6 +71,10 @@ class LedgerExporter:
         """Open the ledger. Raises StorageError when its file cannot be used."""
         if self._ledger is None:
             self._ledger = await asyncio.to_thread(self._open)
+            if self._tell is not None:
+                self._tell(
+                    self._cursor, *await asyncio.to_thread(self._ledger.last_taken_back, self._cursor), at_start=True
+                )
 
     async def shutdown(self) -> None:
         """Close the ledger."""
@@ -83,12 +97,17 @@ class LedgerExporter:
         if not entries:
             return
         recorded, unreadable = await asyncio.to_thread(self._record, entries)
-        for reversal in recorded.reversals:
-            for tally in self._tallies:
-                tally.add_reversed(reversal)
+        self._take_back(recorded.reversals, entries[-1].position)
         self._count(recorded)
         if unreadable:
             raise RefusedError(unreadable)
+
+    def _take_back(self, reversals: Sequence[Reversal], position: int) -> None:
+        for reversal in reversals:
+            for tally in self._tallies:
+                tally.add_reversed(reversal)
+        if reversals and self._tell is not None:
+            self._tell(self._cursor, position, reversals, at_start=False)
 
     def _open(self) -> Ledger:
         if self._estimator is None:

@@ -16,7 +16,8 @@ from otel_carbon.ledger.paths import ledger_path
 from otel_carbon.ledger.recorded import Recorded
 from otel_carbon.ledger.recording import Recorder
 from otel_carbon.ledger.schema import check_schema, upgrade
-from otel_carbon.model import Outcome, Sighting
+from otel_carbon.ledger.taken_back import reversals_of_text
+from otel_carbon.model import Outcome, Reversal, Sighting
 
 __all__ = ["Ledger"]
 
@@ -111,6 +112,12 @@ class Ledger:
         with self.snapshot() as connection:
             row = connection.execute("SELECT position FROM cursors WHERE name = ?", (name,)).fetchone()
         return 0 if row is None else int(row[0])
+
+    def last_taken_back(self, name: str) -> tuple[int, tuple[Reversal, ...]]:
+        """Return the position up to which a reader has been recorded, and what the transaction took back."""
+        with self.snapshot() as connection:
+            row = connection.execute("SELECT position, taken_back FROM cursors WHERE name = ?", (name,)).fetchone()
+        return (0, ()) if row is None else (int(row[0]), reversals_of_text(row[1]))
 
     @contextmanager
     def snapshot(self) -> Generator[sqlite3.Connection]:

@@ -22,7 +22,7 @@ from otel_carbon.ledger.neighbours import Neighbours
 from otel_carbon.ledger.recorded import Recorded
 from otel_carbon.ledger.rollup import hour_of, upsert_hourly_sql, upserts
 from otel_carbon.ledger.same_call import Choice, choose
-from otel_carbon.ledger.taken_back import reversal_of_line, reversal_of_span
+from otel_carbon.ledger.taken_back import reversal_of_line, reversal_of_span, reversals_text
 from otel_carbon.model import Call, Footprint, Mark, NotEstimated, Outcome, Reversal, Sighting, Status, Usage
 from otel_carbon.spans.groups import one_library_side_by_side
 
@@ -70,9 +70,9 @@ class Recorder:
             reversed_rows, rows = self._lines(fresh, choice, recorded_at, source)
             self._write(fresh, choice, [*reversed_rows, *rows], recorded_at)
             self._write_conflicts(conflicts, recorded_at)
+            reversals = (*map(reversal_of_line, reversed_rows), *_lost(fresh))
             if cursor is not None:
-                connection.execute(statements.MOVE_CURSOR, (*cursor, recorded_at))
-        reversals = (*map(reversal_of_line, reversed_rows), *_lost(fresh))
+                connection.execute(statements.MOVE_CURSOR, (*cursor, recorded_at, reversals_text(reversals)))
         return _summary(len(sightings), fresh, len(conflicts), len(choice.replaced), reversals)
 
     def _estimate(self, span: Candidate, marked_with: Outcome | None) -> None:

@@ -88,7 +88,10 @@ def _create_book(database: Database) -> None:
 def _tables() -> tuple[str, ...]:
     return (
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
-        "CREATE TABLE cursors (name TEXT PRIMARY KEY, position INTEGER NOT NULL, recorded_at TEXT NOT NULL)",
+        (
+            "CREATE TABLE cursors (name TEXT PRIMARY KEY, position INTEGER NOT NULL, recorded_at TEXT NOT NULL,"
+            " taken_back TEXT)"
+        ),
         f"CREATE TABLE lines ({', '.join(map(_definition, COLUMNS))})",
         (
             "CREATE TABLE observations (id INTEGER PRIMARY KEY, tenant TEXT NOT NULL DEFAULT '',"

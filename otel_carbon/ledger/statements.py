@@ -71,8 +71,9 @@ UPSERT_SPANS = (
     " ON CONFLICT (hour, tenant, status) DO UPDATE SET spans = hourly_spans.spans + excluded.spans"
 )
 MOVE_CURSOR = (
-    "INSERT INTO cursors (name, position, recorded_at) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE"
-    " SET position = excluded.position, recorded_at = excluded.recorded_at WHERE excluded.position > cursors.position"
+    "INSERT INTO cursors (name, position, recorded_at, taken_back) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE"
+    " SET position = excluded.position, recorded_at = excluded.recorded_at, taken_back = excluded.taken_back"
+    " WHERE excluded.position > cursors.position"
 )
 
 _CHUNK = 256  # of one fixed size, padded, so that the prepared statement is found again

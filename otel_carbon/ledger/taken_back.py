@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from otel_carbon.ledger.profiles import INDEX, adjusted_count_of
@@ -12,7 +13,7 @@ from otel_carbon.pipeline.tally import measurement_attributes
 from otel_carbon.semconv.carbon import OTEL_CARBON_REGION_NAME
 from otel_carbon.semconv.gen_ai import GEN_AI_OPERATION_NAME, GEN_AI_PROVIDER_NAME, GEN_AI_RESPONSE_MODEL
 
-__all__ = ["reversal_of_line", "reversal_of_span"]
+__all__ = ["reversal_of_line", "reversal_of_span", "reversals_of_text", "reversals_text"]
 
 _CALLS = (Status.NO_USAGE, Status.UNKNOWN_MODEL)
 """How a call comes out that is counted and has no quantities."""
@@ -43,3 +44,18 @@ def reversal_of_line(reversal_row: Sequence[Any]) -> Reversal:
     attribution = Attribution(**{field.name: line[field.name] for field in fields(Attribution)})
     calls, grams, wh = (-(line[name] or 0.0) for name in ("calls", "co2e_grams_central", "energy_wh_central"))
     return Reversal(attributes, calls, grams, wh, attribution)
+
+
+def reversals_text(reversals: Sequence[Reversal]) -> str | None:
+    """Return reversals as they are kept with a cursor; None for none."""
+    return json.dumps([asdict(each) for each in reversals]) if reversals else None
+
+
+def reversals_of_text(text: str | None) -> tuple[Reversal, ...]:
+    """Return what `reversals_text` was given."""
+    return tuple(_reversal(**each) for each in json.loads(text or "[]"))
+
+
+def _reversal(attributes: Sequence[Sequence[str]], attribution: dict[str, Any], **quantities: float) -> Reversal:
+    named = tuple((key, value) for key, value in attributes)
+    return Reversal(named, attribution=Attribution(**attribution), **quantities)
