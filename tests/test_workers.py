@@ -105,7 +105,7 @@ def test_a_journal_is_removed_but_not_what_was_put_aside(tmp_path: Path) -> None
     ]
 
 
-@pytest.mark.parametrize("role", [WorkerRole(0, 17), WorkerRole(3, 5, only_drains=True)])
+@pytest.mark.parametrize("role", [WorkerRole(0, 17, 18), WorkerRole(3, 5, 6, only_drains=True)])
 def test_a_role_survives_the_command_line(role: WorkerRole) -> None:
     assert WorkerRole.of(str(role)) == role
 

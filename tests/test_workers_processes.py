@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from gateway_process import GatewayProcess
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from span_sink import SpanSink, serving_sink
 from spans import traces
 
@@ -53,8 +54,11 @@ class _Workers:
 
     def send(self, number: int | None = None) -> None:
         """Send one span over a connection of its own, a new one unless a number is given; return when it is taken."""
-        body = traces(self.sent if number is None else number, 1)
+        self.post(traces(self.sent if number is None else number, 1))
         self.sent += number is None
+
+    def post(self, body: bytes) -> None:
+        """Send a request over a connection of its own; return when it is taken."""
         url = f"{self.gateway.ready['http']}/v1/traces"
         request = urllib.request.Request(url, body, {"Content-Type": "application/x-protobuf"})
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -83,6 +87,10 @@ class _Workers:
         """Return the sum of the samples that begin so."""
         lines = [line for line in self._get(url).splitlines() if line.startswith(series)]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+    def page(self, url: str) -> str:
+        """Return a page."""
+        return self._get(url)
 
     @staticmethod
     def _get(url: str) -> str:
@@ -126,6 +134,7 @@ def test_two_workers_answer_as_one_and_a_killed_one_loses_nothing(tmp_path: Path
         page = re.findall(r"metrics are on (\S+)", it.gateway.log())
         assert len(page) == 1
         _until(lambda: it.metric("otel_carbon_enriched_spans_total", page[0]) >= distinct)
+        assert it.metric("otel_carbon_calls_total", page[0]) == distinct
 
         victim = it.workers()["1"]["pid"]
         os.kill(victim, signal.SIGKILL)
@@ -136,6 +145,55 @@ def test_two_workers_answer_as_one_and_a_killed_one_loses_nothing(tmp_path: Path
         assert it.gateway.stop() == 0
 
     assert _calls(data_dir) == it.sent
+
+
+@pytest.mark.timeout(240)
+def test_the_counters_of_all_workers_are_one_and_equal_the_ledger(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with _running(data_dir, _PAGE, *_WORKERS) as it:
+        it.send_until_both_have_some()
+        page = re.findall(r"metrics are on (\S+)", it.gateway.log())[0]
+        for number in range(it.sent):
+            it.send(number)  # each call again, to whichever worker
+            it.post(_seen_by_another_library(number))  # and as another instrumentation sees it
+        victim = it.workers()["1"]["pid"]
+        it.send()
+        os.kill(victim, signal.SIGKILL)  # what it acknowledged is counted
+        _until(lambda: it.workers().get("1", {}).get("pid", victim) != victim and it.workers()["1"]["ready"])
+        for number in range(it.sent):
+            it.send(number)
+
+        _until(lambda: _net(it, page) == _net_of_ledger(data_dir))
+        assert _net_of_ledger(data_dir)[0] == it.sent
+        time.sleep(0.5)  # as long as five emissions: nothing comes to it any more
+        assert _net(it, page) == _net_of_ledger(data_dir)
+        instances = set(re.findall(r'instance="([^"]+)"', it.page(page)))
+        assert len(instances) == 1
+        assert it.gateway.stop() == 0
+
+
+def _net(it: _Workers, page: str) -> tuple[float, float]:
+    """Return calls and grams that the counters come to, without what the ledger took back."""
+    calls, grams = (
+        it.metric(f"otel_carbon_{name}_total", page) - it.metric(f"otel_carbon_{reversed_}_total", page)
+        for name, reversed_ in (("calls", "calls_reversed"), ("co2e_grams", "co2e_reversed_grams"))
+    )
+    return calls, round(grams, 9)
+
+
+def _net_of_ledger(data_dir: Path) -> tuple[float, float]:
+    with closing(sqlite3.connect(data_dir / "ledger.db")) as db:
+        calls, grams = db.execute("SELECT sum(calls), sum(co2e_grams_central) FROM lines").fetchone()
+    return calls, round(grams, 9)
+
+
+def _seen_by_another_library(number: int) -> bytes:
+    """Return the call of `traces(number, 1)` as a second instrumentation sends it: another span, the same response."""
+    request = ExportTraceServiceRequest.FromString(traces(number, 1))
+    scope = request.resource_spans[0].scope_spans[0]
+    scope.scope.name = "opentelemetry.instrumentation.langchain"
+    scope.spans[0].span_id = (number + 1_000_001).to_bytes(8, "big")
+    return request.SerializeToString()
 
 
 @pytest.mark.timeout(240)

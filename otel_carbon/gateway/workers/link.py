@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Self
 
-__all__ = ["Answer", "Link", "LinkError"]
+__all__ = ["Answer", "Link", "LinkError", "UnansweredError"]
 
 Answer = Callable[[Any], Awaitable[Any]]
 """Answers one kind of question; what is asked and what is answered can be written as JSON."""
@@ -22,6 +22,10 @@ _LONGEST_LINE = 256 << 20
 
 class LinkError(Exception):
     """The other process has ended, takes too long, or could not answer."""
+
+
+class UnansweredError(LinkError):
+    """The question may have reached the other process, and it may have done what it was asked for."""
 
 
 class Link:
@@ -48,7 +52,7 @@ class Link:
         """Return the answer of the other side.
 
         Raises:
-            LinkError: there is none.
+            LinkError: there is none; UnansweredError where it is not known whether the other side was reached.
         """
         if not self._is_open:
             raise LinkError("the other process has ended")
@@ -59,7 +63,7 @@ class Link:
             async with asyncio.timeout(timeout_s):
                 return await answer
         except TimeoutError as error:
-            raise LinkError(f"the other process does not answer ({what})") from error
+            raise UnansweredError(f"the other process does not answer ({what})") from error
         finally:
             self._waiting.pop(number, None)
 
@@ -80,7 +84,7 @@ class Link:
         self._is_open = False
         for answer in self._waiting.values():
             if not answer.done():
-                answer.set_exception(LinkError("the other process has ended"))
+                answer.set_exception(UnansweredError("the other process has ended"))
         self._writer.close()
 
     def _take(self, message: Mapping[str, Any]) -> None:

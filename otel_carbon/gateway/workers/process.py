@@ -14,6 +14,7 @@ from otel_carbon.gateway.telemetry import Family
 from otel_carbon.gateway.workers.link import Answer, Link, LinkError
 from otel_carbon.gateway.workers.role import WorkerRole
 from otel_carbon.gateway.workers.sums import as_families
+from otel_carbon.gateway.workers.tell import Message, Told
 
 __all__ = ["WorkerProcess"]
 
@@ -29,9 +30,13 @@ class WorkerProcess:
         self._began_s = time.monotonic()
         self._link: Link | None = None
         self._listening: asyncio.Task[None] | None = None
+        self._told: Told | None = None
         self._ready = asyncio.Event()
+        self._counted_all = asyncio.Event()
         self.endpoints: Mapping[str, str] = {}
         """What it listens on, once it does."""
+        self.journal_id: str | None = None
+        """What its journal is named, once it listens."""
         self.families: list[Family] = []
         """Its metrics, as of the last `refresh`."""
         self.unready: str | None = "the worker is starting"
@@ -43,15 +48,18 @@ class WorkerProcess:
         number: int,
         command: Callable[[str], Sequence[str]],
         answers: Mapping[str, Answer],
+        take: Callable[[Message], None],
         *,
         only_drains: bool = False,
     ) -> Self:
-        """Start the process. `answers` are those to what it may ask."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            role = WorkerRole(number, theirs.fileno(), only_drains)
-            process = await asyncio.create_subprocess_exec(*command(str(role)), pass_fds=(theirs.fileno(),))
+        """Start the process. `answers` are those to what it may ask, `take` takes what it tells."""
+        (ours, theirs), (hears, tells) = socket.socketpair(), socket.socketpair()
+        with theirs, tells:
+            role = WorkerRole(number, theirs.fileno(), tells.fileno(), only_drains)
+            passed = (theirs.fileno(), tells.fileno())
+            process = await asyncio.create_subprocess_exec(*command(str(role)), pass_fds=passed)
         worker = cls(process)
+        worker._told = await Told.over(hears, lambda message: worker._take(message, take))
         worker._link = await Link.over(ours, {**answers, "ready": worker._be_ready})
         worker._listening = asyncio.create_task(worker._link.run(), name=f"link to worker {number}")
         return worker
@@ -79,14 +87,22 @@ class WorkerProcess:
         """Wait until it has ended; return its exit code, negative for a signal, and for how many seconds it ran."""
         code = await self._process.wait()
         self.unready = f"the worker has ended ({code})"
+        await self._heard_all()
         if self._link is not None:
             self._link.close()
         return code, time.monotonic() - self._began_s
 
+    async def counted_all(self) -> None:
+        """Wait until it has told everything that it will ever count, or has ended."""
+        said, ended = asyncio.create_task(self._counted_all.wait()), asyncio.create_task(self._heard_all())
+        await asyncio.wait((said, ended), return_when=asyncio.FIRST_COMPLETED)
+        for task in (said, ended):
+            task.cancel()
+
     async def refresh(self) -> None:
         """Ask it for its state. One that does not answer keeps its metrics and is not ready."""
         try:
-            state = await self._ask("state")
+            state = await self.ask("state")
         except LinkError as error:
             self.unready = str(error)
         else:
@@ -96,7 +112,7 @@ class WorkerProcess:
         """Return its description, with what only the supervisor knows."""
         known = {"pid": self.pid, "ready": self.is_ready, "unready_reason": self.unready}
         with suppress(LinkError):
-            return {**known, **await self._ask("describe")}
+            return {**known, **await self.ask("describe")}
         return known
 
     def take_families(self) -> list[Family]:
@@ -120,16 +136,28 @@ class WorkerProcess:
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
+        await self._heard_all()
         if self._listening is not None:
             self._listening.cancel()
         if self._link is not None:
             self._link.close()
 
-    async def _ask(self, what: str) -> Any:
+    async def ask(self, what: str, about: Any = None, within_s: float = _STATE_WITHIN_S) -> Any:
+        """Return its answer. Raises LinkError."""
         if self._link is None:
             raise LinkError("the worker has no link")
-        return await self._link.ask(what, timeout_s=_STATE_WITHIN_S)
+        return await self._link.ask(what, about, timeout_s=within_s)
 
-    async def _be_ready(self, endpoints: Any) -> None:
-        self.endpoints = endpoints
+    async def _be_ready(self, about: Any) -> None:
+        self.endpoints, self.journal_id = about
         self._ready.set()
+
+    def _take(self, message: Message, take: Callable[[Message], None]) -> None:
+        if message == ("counted all",):
+            self._counted_all.set()
+        else:
+            take(message)
+
+    async def _heard_all(self) -> None:
+        if self._told is not None:
+            await self._told.ended()

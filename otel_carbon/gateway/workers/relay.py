@@ -1,36 +1,100 @@
-"""An exporter that there can be only one of: the supervisor has it, and workers hand their entries over."""
+"""What a worker has in the place of the components that its supervisor has: it hands over to them."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from otel_carbon.errors import PermanentExportError, RetryableExportError
+from otel_carbon.connectors.carbon_metrics import Config as CarbonMetricsConfig
+from otel_carbon.errors import CarbonError, PermanentExportError, RetryableExportError
 from otel_carbon.gateway.config import ComponentConfig, GatewayConfig
+from otel_carbon.gateway.workers.hosted import hosted
 from otel_carbon.gateway.workers.link import LinkError
+from otel_carbon.gateway.workers.taken_back import as_told
+from otel_carbon.gateway.workers.tell import Message
+from otel_carbon.model import Reversal
 from otel_carbon.pipeline.component import Exporter, JournalEntry, Kind, Settings
 from otel_carbon.pipeline.pdata import Payload, Signal
 
-__all__ = ["HostedExporters", "relaying"]
+__all__ = ["HostedExporters", "Relay", "RelayedCounters", "RelayedExporter"]
 
-_TYPES = frozenset({"prometheus"})  # who listens on a port, and is asked there for what all workers have got
+Ask = Callable[..., Awaitable[Any]]
+"""Asks as `Link.ask` does."""
 
-Ask = Callable[[str, Any], Awaitable[Any]]
+_LAST_METRICS_WITHIN_S = 20.0  # receivers of all workers have 10 s for what they have begun
 
 
-def relaying(config: GatewayConfig, ask: Ask) -> GatewayConfig:
-    """Return the config of a worker: the exporters that the supervisor has only hand over to it."""
+class Relay:
+    """The way from a worker to its supervisor: what is asked, and what is told without an answer."""
 
-    def relayed(_config: Any, settings: Settings) -> RelayedExporter:
-        return RelayedExporter(settings.id, ask)
+    def __init__(self, ask: Ask, tell: Callable[[Message], None]) -> None:
+        self.ask = ask
+        self.tell = tell
+        self.is_ending = False
+        """Whether the worker stops; a connector that stops alone is only exchanged for another one."""
+        self.counters: dict[str, RelayedCounters] = {}
+        """What stands for connectors of the supervisor, by id."""
 
-    exporters = {
-        id_: ComponentConfig(replace(one.factory, create=relayed), one.config) if one.factory.type in _TYPES else one
-        for id_, one in config.components[Kind.EXPORTER].items()
-    }
-    return replace(config, components={**config.components, Kind.EXPORTER: exporters})
+    def standing_in(self, config: GatewayConfig) -> GatewayConfig:
+        """Return the config of a worker: what the supervisor has is only handed over to."""
+        places = {Kind.EXPORTER: self._exporter, Kind.CONNECTOR: self._connector}
+        components = {kind: dict(of_kind) for kind, of_kind in config.components.items()}
+        for (kind, id_), one in hosted(config).items():
+            components[kind][id_] = ComponentConfig(replace(one.factory, create=places[kind]), one.config)
+        return replace(config, components=components)
+
+    def tell_taken_back(self, cursor: str, position: int, reversals: Sequence[Reversal], *, at_start: bool) -> None:
+        """Tell what a ledger took back, as `TellTakenBack` of the ledger exporter says."""
+        self.tell(("taken back", as_told(cursor, position, reversals, at_start=at_start)))
+
+    async def consume(self, about: Any) -> str | None:
+        """Take the metrics of a connector of the supervisor in; return why they are not taken."""
+        id_, body, items = about
+        counters = self.counters.get(id_)
+        if counters is None:
+            return "the first worker is starting"
+        try:
+            await counters.consume(Payload(Signal.METRICS, base64.b64decode(body), items))
+        except CarbonError as error:
+            return str(error)
+        return None
+
+    def _exporter(self, _config: Any, settings: Settings) -> RelayedExporter:
+        return RelayedExporter(settings.id, self.ask)
+
+    def _connector(self, config: CarbonMetricsConfig, settings: Settings) -> RelayedCounters:
+        return RelayedCounters(config, settings, self)
+
+
+class RelayedCounters:
+    """Measures what is to be counted, and tells the connector of the same id in the supervisor."""
+
+    def __init__(self, config: CarbonMetricsConfig, settings: Settings, relay: Relay) -> None:
+        self._id = settings.id
+        self._relay = relay
+        self._measurer = config.measurer(settings)
+        self.consume = settings.consumers[Signal.METRICS]
+        """Takes the metrics of all workers in."""
+
+    async def start(self) -> None:
+        """Stand in from now on."""
+        self._relay.counters[self._id] = self
+
+    async def shutdown(self) -> None:
+        """Say that nothing comes any more, and wait for the last metrics of all workers."""
+        if self._relay.is_ending:
+            self._relay.tell(("counted all",))
+            with suppress(LinkError):
+                await self._relay.ask("last metrics", self._id, timeout_s=_LAST_METRICS_WITHIN_S)
+
+    def observe(self, payload: Payload) -> None:
+        """Tell what this worker marked, before the sender hears that it is taken."""
+        measured = self._measurer.measure_all(payload.enriched)
+        if measured:
+            self._relay.tell(("counted", self._id, measured))
 
 
 class RelayedExporter:
@@ -67,11 +131,10 @@ class HostedExporters:
     """The exporters of the supervisor, by id."""
 
     def __init__(self, config: GatewayConfig, shared: Mapping[str, Any]) -> None:
-        used = {id_ for pipeline in config.service.pipelines.values() for id_ in pipeline.exporters}
         self._exporters: dict[str, Exporter] = {
             id_: one.factory.create(one.config, Settings(id_, {}, shared))
-            for id_, one in config.components[Kind.EXPORTER].items()
-            if one.factory.type in _TYPES and id_ in used
+            for (kind, id_), one in hosted(config).items()
+            if kind is Kind.EXPORTER
         }
 
     async def start(self) -> None:

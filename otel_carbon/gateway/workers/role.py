@@ -9,20 +9,22 @@ __all__ = ["WorkerRole"]
 
 @dataclass(frozen=True, slots=True)
 class WorkerRole:
-    """Which worker a process is, as one argument: `2:17`, or `2:17:drain`."""
+    """Which worker a process is, as one argument: `2:17:18`, or `2:17:18:drain`."""
 
     number: int
     link_fd: int
-    """File descriptor of the socket to the supervisor."""
+    """File descriptor of the socket for questions and answers."""
+    tell_fd: int
+    """That of the socket for what is told without an answer."""
     only_drains: bool = False
     """Whether it takes nothing, delivers what its journal has, and ends."""
 
     @classmethod
     def of(cls, text: str) -> WorkerRole:
         """Return what `str` was made of."""
-        number, link_fd, *drain = text.split(":")
-        return cls(int(number), int(link_fd), bool(drain))
+        number, link_fd, tell_fd, *drain = text.split(":")
+        return cls(int(number), int(link_fd), int(tell_fd), bool(drain))
 
     def __str__(self) -> str:
         """Return the argument."""
-        return f"{self.number}:{self.link_fd}{':drain' if self.only_drains else ''}"
+        return f"{self.number}:{self.link_fd}:{self.tell_fd}{':drain' if self.only_drains else ''}"

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from otel_carbon.errors import CarbonError
 from otel_carbon.gateway.config import GatewayConfig
 from otel_carbon.gateway.telemetry import Family, SelfMetrics, exposition
+from otel_carbon.gateway.workers.counting import HostedCounters
 from otel_carbon.gateway.workers.folders import left_over, remove
+from otel_carbon.gateway.workers.link import LinkError
 from otel_carbon.gateway.workers.ports import ReservedPorts, listening_addresses
 from otel_carbon.gateway.workers.process import WorkerProcess
 from otel_carbon.gateway.workers.relay import HostedExporters
@@ -27,6 +31,9 @@ Command = Callable[[str, Mapping[str, str]], Sequence[str]]
 _LOOK_EVERY_S = 1.0
 _ANSWER_WITHIN_S = 15.0
 _STOP_GRACE_S = 20.0  # beside the drain timeout: what receivers and exporters have for what they have begun
+_COUNTS_WITHIN_S = 15.0  # receivers have 10 s for what they have begun
+_TAKES_IN_WITHIN_S = 10.0
+_FIRST = 0  # whose pipelines take the metrics of all workers in
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _STEADY_AFTER_S = 60.0  # a worker that has run so long is started again at once
@@ -42,6 +49,7 @@ class Supervisor:
         self._command = command
         self._telemetry = SelfMetrics()
         self._hosted = HostedExporters(config, {"telemetry": self._telemetry, "data_dir": data_dir})
+        self._counters = HostedCounters(config, self._ask_first)
         self._ports: ReservedPorts | None = None
         self._workers: dict[int, WorkerProcess] = {}
         self._keeping: list[asyncio.Task[None]] = []
@@ -74,6 +82,7 @@ class Supervisor:
         try:
             self._ports = ReservedPorts(listening_addresses(self.config))
             await self._hosted.start()
+            await self._counters.start()
             await self._start_all(wanted)
         except BaseException:
             await self.stop()
@@ -91,6 +100,7 @@ class Supervisor:
         await asyncio.gather(*tasks, return_exceptions=True)
         within_s = duration_s(self.config.service.drain_timeout, "drain_timeout") + _STOP_GRACE_S
         await asyncio.gather(*(one.stop(within_s) for one in self._workers.values()))
+        await self._counters.shutdown()
         await self._hosted.shutdown()
         if self._ports is not None:
             self._ports.close()
@@ -151,13 +161,31 @@ class Supervisor:
         worker = await WorkerProcess.start(
             number,
             lambda role: self._command(role, addresses),
-            {"export": self._hosted.export},
+            {"export": self._hosted.export, "last metrics": partial(self._last_metrics, number)},
+            self._counters.take,
             only_drains=only_drains,
         )
         self._workers[number] = worker
         if not await worker.started():
             raise CarbonError(f"worker {number} does not start; what it says stands above")
+        if number == _FIRST and worker.journal_id is not None:
+            self._counters.name_after(worker.journal_id)
         return worker
+
+    async def _ask_first(self, what: str, about: Any) -> Any:
+        first = self._workers.get(_FIRST)
+        if first is None:
+            raise LinkError("the first worker is not running")
+        return await first.ask(what, about, _TAKES_IN_WITHIN_S)
+
+    async def _last_metrics(self, number: int, _about: Any) -> None:
+        """Answer the first worker when everything that any worker counts is on its way through its pipelines."""
+        if number != _FIRST or not self._stopping:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_COUNTS_WITHIN_S):
+                await asyncio.gather(*(one.counted_all() for one in self._workers.values()))
+        await self._counters.shutdown()
 
     async def _keep(self, number: int) -> None:
         """Start a worker again whenever it ends."""

@@ -19,10 +19,12 @@ from otel_carbon.gateway.logs import set_up_logging
 from otel_carbon.gateway.reload import Reloader
 from otel_carbon.gateway.service import Gateway
 from otel_carbon.gateway.workers.folders import journal_dir
+from otel_carbon.gateway.workers.hosted import check_hosted
 from otel_carbon.gateway.workers.link import Link
-from otel_carbon.gateway.workers.relay import relaying
+from otel_carbon.gateway.workers.relay import Relay
 from otel_carbon.gateway.workers.role import WorkerRole
 from otel_carbon.gateway.workers.sums import as_plain
+from otel_carbon.gateway.workers.tell import Teller
 from otel_carbon.pipeline.component import Kind
 
 __all__ = ["run_worker"]
@@ -44,15 +46,18 @@ async def run_worker(
         CarbonError: it cannot start.
     """
     worker = _Worker()
-    link = await Link.over(socket.socket(fileno=role.link_fd), {"state": worker.state, "describe": worker.describe})
+    teller = Teller(socket.socket(fileno=role.tell_fd))
+    answers = {"state": worker.state, "describe": worker.describe, "consume": worker.consume}
+    link = await Link.over(socket.socket(fileno=role.link_fd), answers)
+    worker.relay = relay = Relay(link.ask, teller.tell)
     listening = asyncio.create_task(link.run(), name="link to the supervisor")
     listening.add_done_callback(_abandoned)
     gateway = Gateway(
-        _config_of(role, config, link),
+        _config_of(role, config, relay),
         data_dir,
         source=source,
         journal_dir=journal_dir(data_dir, role.number),
-        shared={"shares_ports": True},
+        shared={"shares_ports": True, "taken_back": relay.tell_taken_back},
     )
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -63,21 +68,29 @@ async def run_worker(
     try:
         reloader = Reloader(
             gateway,
-            lambda: _config_of(role, read(), link),
+            lambda: _changed(role, config, read(), relay, source),
             follow=lambda config: set_up_logging(config.service.telemetry.logs),
             reload_files=lambda: None,
         )
-        await link.ask("ready", dict(gateway.endpoints))
+        state = await asyncio.to_thread(gateway.describe)
+        await link.ask("ready", [dict(gateway.endpoints), state["journal"]["id"]])
         await (_drain(gateway, signals) if role.only_drains else _serve(reloader, signals))
     finally:
+        relay.is_ending = True
         left = await gateway.stop()
         listening.remove_done_callback(_abandoned)
         link.close()
+        teller.close()
     return _SOMETHING_LEFT if role.only_drains and left else 0
 
 
-def _config_of(role: WorkerRole, config: GatewayConfig, link: Link) -> GatewayConfig:
-    config = relaying(config, link.ask)
+def _changed(role: WorkerRole, old: GatewayConfig, new: GatewayConfig, relay: Relay, source: str) -> GatewayConfig:
+    check_hosted(old, new, source)
+    return _config_of(role, new, relay)
+
+
+def _config_of(role: WorkerRole, config: GatewayConfig, relay: Relay) -> GatewayConfig:
+    config = relay.standing_in(config)
     return replace(config, components={**config.components, Kind.RECEIVER: {}}) if role.only_drains else config
 
 
@@ -99,6 +112,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self.gateway: Gateway | None = None
+        self.relay: Relay | None = None
 
     async def state(self, _about: Any) -> Any:
         """Return metrics, and why there should be no traffic."""
@@ -111,6 +125,10 @@ class _Worker:
     async def describe(self, _about: Any) -> Any:
         """Return pipelines, components, cursors and their state."""
         return {} if self.gateway is None else await asyncio.to_thread(self.gateway.describe)
+
+    async def consume(self, about: Any) -> Any:
+        """Take metrics of the supervisor in."""
+        return "the worker is starting" if self.relay is None else await self.relay.consume(about)
 
 
 def _is_drained(gateway: Gateway) -> bool:
