@@ -204,6 +204,17 @@ async def test_what_the_processor_found_and_what_is_read_again_give_the_same_lin
     assert len(found[0][0]) == len(_MIXED) - 2
 
 
+@pytest.mark.parametrize(
+    ("items", "waited_s", "wait_s"), [(1, 0.0, 0.1), (1, 0.04, 0.06), (1, 0.1, 0.0), (1, -7.0, 0.0), (4096, 0.0, 0.0)]
+)
+def test_small_requests_wait_for_more_to_come_into_their_transaction(
+    build: Build, items: int, waited_s: float, wait_s: float
+) -> None:
+    waiting = [_entry(1, _request(1), items=items)]
+
+    assert build().wait_s(waiting, EIGHT_O_CLOCK + round(waited_s * SECOND)) == pytest.approx(wait_s)
+
+
 async def test_an_unreadable_entry_does_not_take_the_others_along(build: Build) -> None:
     exporter = build()
     await exporter.start()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from otel_carbon.errors import PermanentExportError, RetryableExportError
 from otel_carbon.exporters._queue_config import QueueConfig, batch_limits, consumers
 from otel_carbon.exporters._requests import MAX_REQUEST_BYTES, Request, halves, must_cut, requests_of
+from otel_carbon.exporters._waiting import still_to_wait_s
 from otel_carbon.journal.values import ReadLimits
 from otel_carbon.pipeline.component import JournalEntry
 from otel_carbon.pipeline.pdata import Signal
@@ -72,8 +73,7 @@ class Sender:
         items = sum(entry.payload.items for entry in entries)
         if size >= min(limits.min_bytes or _READ_BYTES, _READ_BYTES) or items >= (limits.min_items or items + 1):
             return 0.0
-        waited_s = (now_unix_nano - entries[0].received_unix_nano) / 1e9
-        return min(max(limits.flush_s - waited_s, 0.0), limits.flush_s)
+        return still_to_wait_s(entries, now_unix_nano, limits.flush_s)
 
     async def deliver(self, entries: Sequence[JournalEntry]) -> None:
         """Deliver the entries, all of one signal.

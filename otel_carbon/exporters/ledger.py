@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from otel_carbon.errors import InvalidDataError, RetryableExportError, StorageError
 from otel_carbon.estimator import Estimator, settings_from_environment
+from otel_carbon.exporters._waiting import still_to_wait_s
 from otel_carbon.factors import FactorTables
 from otel_carbon.ledger import Ledger, Recorded, ledger_path
 from otel_carbon.model import Reversal
@@ -23,6 +24,10 @@ from otel_carbon.pipeline.undelivered import RefusedError, Undelivered
 from otel_carbon.spans import SpanReader
 
 __all__ = ["FACTORY", "Config", "LedgerExporter"]
+
+# Nobody waits for a line, and every transaction is a sync of the disk that acknowledgements wait for as well.
+_GATHER_S = 0.1
+_ENOUGH_ITEMS = 4096
 
 
 class TellTakenBack(Protocol):
@@ -66,6 +71,11 @@ class LedgerExporter:
         self._tell: TellTakenBack | None = shared.get("taken_back")
         self._telemetry: Telemetry | None = shared.get("telemetry")
         self._ledger: Ledger | None = None
+
+    def wait_s(self, entries: Sequence[JournalEntry], now_unix_nano: int) -> float:
+        """Return how long these entries should wait for more to come into the same transaction, in s."""
+        items = sum(entry.payload.items for entry in entries)
+        return 0.0 if items >= _ENOUGH_ITEMS else still_to_wait_s(entries, now_unix_nano, _GATHER_S)
 
     async def start(self) -> None:
         """Open the ledger. Raises StorageError when its file cannot be used."""
