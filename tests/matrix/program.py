@@ -53,20 +53,24 @@ def run(one: Run, python: Path, place: Place) -> Finished:
     command = [str(python), str(FOLDER / "apps" / f"{app}.py"), *arguments]
     if one.set.launch != "python":
         command.insert(0, str(python.parent / "opentelemetry-instrument"))
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=_environ(one, python, place, folder),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_ENDS_WITHIN_S,
-    )
-    (folder / "output.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+    output = folder / "output.txt"
+    ended = _ended(command, folder, _environ(one, python, place, folder), output)
     cases = folder / "cases.jsonl"
     entries = [json.loads(line) for line in cases.read_text(encoding="utf-8").splitlines()] if cases.exists() else []
-    error = f"exit {done.returncode}: {done.stderr[-600:]}" if done.returncode else ""
+    error = f"{ended}: {output.read_text(encoding='utf-8', errors='replace')[-600:]}" if ended else ""
     return Finished(entries, folder / "ledger.db", error)
+
+
+def _ended(command: list[str], folder: Path, environ: dict[str, str], output: Path) -> str:
+    """Run a command, and return how it failed; empty where it did not."""
+    with output.open("wb") as file:
+        try:
+            done = subprocess.run(
+                command, cwd=folder, env=environ, stdout=file, stderr=file, check=False, timeout=_ENDS_WITHIN_S
+            )
+        except subprocess.TimeoutExpired:
+            return f"not done after {_ENDS_WITHIN_S} s"
+    return f"exit {done.returncode}" if done.returncode else ""
 
 
 def _environ(one: Run, python: Path, place: Place, folder: Path) -> dict[str, str]:
