@@ -9,23 +9,20 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
 from otel_carbon.errors import MissingExtraError
-from otel_carbon.reports.display import compact, count, energy_with_bounds, grams_with_bounds, percent, significant
+from otel_carbon.reports.display import count, energy_with_bounds, grams_with_bounds, percent, significant
+from otel_carbon.reports.group_table import group_table, printable, short_name
 from otel_carbon.reports.inventory_text import indicator_lines, inventory_lines
 from otel_carbon.reports.report import Group, Report, SecondSet, Totals
 from otel_carbon.reports.second_table import second_notes, second_table
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 __all__ = ["print_report", "report_text"]
 
 _WIDTHS = (80, 120)
 _WIDTH_OF_FILES = 100
-_WITH_TOKENS, _WITH_ENERGY = 100, 118  # characters from which a table has room for more columns
-_BAR = 8
 _MOST_GROUPS = 40
-_LONGEST_NAME = 48  # characters; names come from outside and can be hundreds long
 _LIKE = (("phone_charge", "phone charges"), ("car_km", "km by petrol car"), ("tree_month", "months of a tree's growth"))
 _LEAST_LIKE = 0.01
 _CONFIDENCE = {
@@ -146,63 +143,15 @@ class _Page:
         return ", or ".join(f"{significant(known.get(key, 0.0), 2)} {words}" for key, words in large)
 
     def _groups(self, groups: tuple[Group, ...]) -> None:
-        from rich.table import Table  # noqa: PLC0415  # see _console
-
         shown = groups[:_MOST_GROUPS]
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for name in self._report.by:
-            table.add_column(name.replace("_", " "), overflow="fold")
-        table.add_column("calls", justify="right", no_wrap=True)
-        if self._console.width >= _WITH_TOKENS:
-            table.add_column("tokens in", justify="right", no_wrap=True)
-            table.add_column("out", justify="right", no_wrap=True)
-        if self._console.width >= _WITH_ENERGY:
-            table.add_column("energy", no_wrap=True)
-        table.add_column("emissions", no_wrap=True)
-        table.add_column("share of it", no_wrap=True, style="green")
-        total = self._report.totals.co2e_grams
-        for group in shown:
-            self._row(table, group, total.central if total is not None else 0.0)
-        self._console.print(table)
+        self._console.print(group_table(self._report, shown, self._console.width, fancy=self._fancy))
         if len(groups) > len(shown):
             self._line(f"  and {len(groups) - len(shown):,} more: --format csv has them all", style="dim")
         self._line()
 
-    def _row(self, table: Table, group: Group, total_grams: float) -> None:
-        totals = group.totals
-        co2e, energy = totals.co2e_grams, totals.energy_wh
-        share = co2e.central / total_grams if co2e is not None and total_grams > 0.0 else 0.0
-        # Scope 2 has no category, which is not an unknown one.
-        without = {"category": "none"}
-        cells = [self._name(value or without.get(name)) for name, value in group.keys.items()]
-        cells.append(compact(totals.calls))
-        if self._console.width >= _WITH_TOKENS:
-            cells += [compact(totals.input_tokens), compact(totals.output_tokens)]
-        if self._console.width >= _WITH_ENERGY:
-            cells.append("not given" if energy is None else self._plain(energy_with_bounds(energy, 2)))
-        emissions = "not given" if co2e is None else grams_with_bounds(co2e, 2).replace("CO2e", "")
-        if totals.calls and co2e is not None and co2e.high == 0.0:  # no estimate comes to nothing
-            emissions = "no estimate"
-        table.add_row(*cells, self._plain(emissions), self._bar(share))
-
-    def _name(self, value: str | None) -> str:
-        if value is None:
-            return "unknown"
-        if len(value) <= _LONGEST_NAME:
-            return value
-        more = "…" if self._fancy else "..."
-        return f"{value[: _LONGEST_NAME - len(more)]}{more}"
-
-    def _bar(self, share: float) -> str:
-        full = round(share * _BAR)
-        block, empty = ("█", "░") if self._fancy else ("#", ".")
-        return f"{block * full}{empty * (_BAR - full)} {percent(share):>5}"
-
     def _second(self, second: SecondSet) -> None:
         self._wrapped(f"The same calls by {second.factor_set} (not added to the figures above)", style="bold")
-        self._console.print(
-            second_table(self._report, second, _MOST_GROUPS, lambda text: self._plain(self._name(text)))
-        )
+        self._console.print(second_table(self._report, second, _MOST_GROUPS, self._cell))
         for note in second_notes(second):
             self._wrapped(note, style="dim")
         self._line()
@@ -234,15 +183,18 @@ class _Page:
 
     def _wrapped(self, text: str, indent: int = 0, style: str | None = None) -> None:
         for line in textwrap.wrap(
-            self._plain(text), self._console.width, subsequent_indent=" " * indent, break_on_hyphens=False
+            printable(text, fancy=self._fancy),
+            self._console.width,
+            subsequent_indent=" " * indent,
+            break_on_hyphens=False,
         ):
             self._line(line, style)
 
-    def _plain(self, text: str) -> str:
-        return text if self._fancy else text.replace("–", "-").replace("µ", "u")
+    def _cell(self, text: str | None) -> str:
+        return printable(short_name(text, fancy=self._fancy), fancy=self._fancy)
 
     def _line(self, text: str = "", style: str | None = None) -> None:
-        self._console.print(self._plain(text), style=style, soft_wrap=True)
+        self._console.print(printable(text, fancy=self._fancy), style=style, soft_wrap=True)
 
 
 def _named(*counts: tuple[int, str, str]) -> Iterable[str]:
