@@ -13,19 +13,18 @@ from otel_carbon.spans.attribution import AttributionRules, attribution
 from otel_carbon.spans.compiled import CompiledDialect, CompiledScope, CompiledTable
 from otel_carbon.spans.counting import Counting
 from otel_carbon.spans.emitter import Get
+from otel_carbon.spans.first import first_count, first_text
 from otel_carbon.spans.marks import MARK_KEYS
 from otel_carbon.spans.media import MADE_BY_ITEM, with_media
-from otel_carbon.spans.rules import StreamLog
 from otel_carbon.spans.structured import StructuredAttributes
 from otel_carbon.spans.table import DialectTable
+from otel_carbon.spans.times import latency_s, stream_start
 from otel_carbon.spans.usage import disjoint_usage, settled_output
-from otel_carbon.spans.values import MAX_TEXT, MAX_TOKENS, count, text
-from otel_carbon.units import nanoseconds_from_seconds, seconds_from_nanoseconds
+from otel_carbon.spans.values import MAX_TEXT, text
 
-__all__ = ["Parent", "SpanReader", "latency_s"]
+__all__ = ["Parent", "SpanReader"]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_LONGEST_STREAM_S = 86_400
 _REMOTE_KINDS = (0, 3)  # SPAN_KIND_UNSPECIFIED, SPAN_KIND_CLIENT of opentelemetry/proto/trace/v1/trace.proto
 
 
@@ -116,8 +115,8 @@ class SpanReader:
         operation = dialect.operation(get)
         if operation in dialect.parents:
             return Parent(operation)
-        model = _first_text(get, dialect.response_model)
-        request_model = _first_text(get, dialect.request_model)
+        model = first_text(get, dialect.response_model)
+        request_model = first_text(get, dialect.request_model)
         address, provider, poses = self._who(get, dialect, scope)
         if poses and provider is None:
             provider, model, request_model = self._route(get, dialect, model, request_model)
@@ -133,8 +132,8 @@ class SpanReader:
             return Parent(f"{recorded} around a call")
         continues = dialect.stream_log is not None and get(dialect.stream_log.key) == dialect.stream_log.value
         if continues:
-            started_unix_nano = _stream_start(get, dialect.stream_log, started_unix_nano)
-        tier = _first_text(get, dialect.service_tier)
+            started_unix_nano = stream_start(get, dialect.stream_log, started_unix_nano)
+        tier = first_text(get, dialect.service_tier)
         failed = failed or attributes.get(ERROR_TYPE) is not None
         read = Call(
             recorded,
@@ -144,12 +143,12 @@ class SpanReader:
             usage,
             alternative,
             failed,
-            _first_text(get, dialect.region),
+            first_text(get, dialect.region),
             address,
             text(resource.get(CLOUD_REGION)),
             latency_s(started_unix_nano, ended_unix_nano),
             started_unix_nano or None,
-            _first_text(get, dialect.response_id),
+            first_text(get, dialect.response_id),
             None if tier is None else tier.lower(),
             guessed=habits.guesses and usage is not None and habits.is_guess(recorded, provider, get),
             continues=continues,
@@ -185,7 +184,7 @@ class SpanReader:
     ) -> tuple[str | None, str | None, str | None]:
         """Return who a gateway or a framework routes the call to, and the names without the route in front."""
         provider = None
-        for name in (_first_text(get, dialect.routed_model), request_model, model):
+        for name in (first_text(get, dialect.routed_model), request_model, model):
             if name is not None and provider is None:
                 provider = self._table.routed(name)[0]
         if provider is None:
@@ -205,62 +204,24 @@ class SpanReader:
         provider: str | None,
         model: str | None,
     ) -> tuple[Usage | None, Usage | None]:
-        input_count = _first_count(get, dialect.input_tokens)
-        output_count = _first_count(get, dialect.output_tokens)
+        input_count = first_count(get, dialect.input_tokens)
+        output_count = first_count(get, dialect.output_tokens)
         if input_count is None and output_count is None:
             return None, None
-        cache_read = _first_count(get, dialect.cache_read_tokens) or 0
-        cache_write = _first_count(get, dialect.cache_write_tokens) or 0
-        reasoning = _first_count(get, dialect.reasoning_tokens) or 0
+        cache_read = first_count(get, dialect.cache_read_tokens) or 0
+        cache_write = first_count(get, dialect.cache_write_tokens) or 0
+        reasoning = first_count(get, dialect.reasoning_tokens) or 0
         if not (cache_read or cache_write or reasoning or scope.total_tells):
             return disjoint_usage(input_count, output_count, 0, 0, 0, True, True)
         cache_inside, where = self._table.accounting(scope_name, dialect.name, provider, model, get)
         if dialect.uncached_input_tokens:
-            uncached = _first_count(get, dialect.uncached_input_tokens)
+            uncached = first_count(get, dialect.uncached_input_tokens)
             if uncached is not None:
                 # What neither count explains was written to the cache: some emitters leave that kind out.
                 cache_write += max((input_count or 0) - uncached - cache_read - cache_write, 0)
                 input_count, cache_inside = uncached, False
         if where == "inside":
             return disjoint_usage(input_count, output_count, cache_read, cache_write, reasoning, cache_inside, True)
-        total = _first_count(get, dialect.total_tokens)
+        total = first_count(get, dialect.total_tokens)
         output_count, reasoning, inside = settled_output(where, input_count, output_count, reasoning, total)
         return disjoint_usage(input_count, output_count, cache_read, cache_write, reasoning, cache_inside, inside)
-
-
-def _first_text(get: Get, keys: tuple[str, ...]) -> str | None:
-    for key in keys:
-        value = get(key)
-        if value is not None:
-            found = text(value)
-            if found is not None:
-                return found
-    return None
-
-
-def _first_count(get: Get, keys: tuple[str, ...]) -> int | None:
-    for key in keys:
-        value = get(key)
-        if value is None:
-            continue
-        if type(value) is int and 0 <= value <= MAX_TOKENS:  # what almost every emitter writes
-            return value
-        found = count(value)
-        if found is not None:
-            return found
-    return None
-
-
-def _stream_start(get: Get, log: StreamLog | None, ended_unix_nano: int) -> int:
-    """Return when a stream began, given when it ended and the span that says how long it took."""
-    duration_s = None if log is None else get(log.duration_s)
-    if not isinstance(duration_s, int | float) or not 0 < duration_s < _LONGEST_STREAM_S:
-        return ended_unix_nano
-    return max(ended_unix_nano - nanoseconds_from_seconds(duration_s), 0)
-
-
-def latency_s(started_unix_nano: int, ended_unix_nano: int) -> float | None:
-    """Return how long a call took, in s, where its times tell."""
-    if 0 < started_unix_nano < ended_unix_nano:
-        return seconds_from_nanoseconds(ended_unix_nano - started_unix_nano)
-    return None
