@@ -16,12 +16,12 @@ from otel_carbon.estimator.calls import (
     without_usage,
 )
 from otel_carbon.estimator.card import MOST_WH_PER_1M, RateCard
-from otel_carbon.estimator.cards import Card, card_of, footprint_of, item_card_of
-from otel_carbon.estimator.derivation import Derivation, Names, derive
+from otel_carbon.estimator.cards import footprint_of
+from otel_carbon.estimator.deck import Deck
+from otel_carbon.estimator.derivation import Derivation, derive
 from otel_carbon.estimator.hourly import Hour, IntensitySource, reading_of
 from otel_carbon.estimator.items import ItemCard, item_outcome
 from otel_carbon.estimator.place import check_place_settings
-from otel_carbon.estimator.recompute import remembered
 from otel_carbon.estimator.settings import EstimatorSettings
 from otel_carbon.estimator.versions import check_usable, periods
 from otel_carbon.factors import FactorTables
@@ -30,24 +30,19 @@ from otel_carbon.factors.names import MAX_NAME_CHARACTERS
 from otel_carbon.model import (
     Call,
     FactorRef,
-    Grid,
-    GridReading,
     Mark,
     NotEstimated,
     Outcome,
-    Region,
     Status,
 )
 
 __all__ = ["Estimator"]
 
 _SETS_AT_MOST = 64
-_CARDS_AT_MOST = 4096  # so that absurd model names cannot grow memory
 _UNKNOWN = NotEstimated(
     Status.UNKNOWN_MODEL, "there is no factor for this model, and falling back to another is switched off"
 )
 _DEFAULTS = EstimatorSettings()
-_UNKNOWN_STEPS = frozenset({"global_default", "fallback_global_default"})
 
 
 class Estimator:
@@ -76,14 +71,10 @@ class Estimator:
         check_place_settings(tables, settings)
         self._own = tables.own_sets(settings.factor_sets) if settings.own_sets_first else ()
         self._starts_unix_nano, self._periods = periods(self._versions, self._own)
-        # Calls of one kind share everything but their token counts.
-        self._card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_card)
-        self._card_of_hour = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_card_of_hour)
+        self._deck = Deck(tables, settings, self._periods)
+        self._card = self._deck.card  # what every call looks up
         # Sets that single calls ask for; each is read when it is first asked for.
         self._of_set = lru_cache(maxsize=_SETS_AT_MOST)(self._new_of_set)
-        self._remembered_card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_remembered_card)
-        self._item_card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_item_card)
-        self._remembered_item_card = lru_cache(maxsize=_CARDS_AT_MOST)(self._new_remembered_item_card)
         # Reads the tables that a call needs: a damaged one is found here, not in the middle of a request.
         self._card(len(self._periods) - 1, "gpt-4o", None, None, "eu-west-1", "api.openai.com")
 
@@ -110,7 +101,7 @@ class Estimator:
             return _UNKNOWN
         if self.hourly is not None and card.grid_keys:
             found, covers = reading_of(self.hourly, card.grid_keys, call.at_unix_nano)
-            card = self._card_of_hour(
+            card = self._deck.card_of_hour(
                 found, covers, version, model, request_model, provider, region, server_address, caller_region
             )
         outcome = footprint_of(card, usage, call, self.tables.constants)
@@ -146,7 +137,7 @@ class Estimator:
             return without_usage(call)
         if mark.factor is None:
             return self.estimate(call)
-        card = self._remembered_card(names_of(call), mark.factor, mark.region, mark.grid)
+        card = self._deck.remembered(names_of(call), mark.factor, mark.region, mark.grid)
         if card is not None:
             return footprint_of(card, usage, call, self.tables.constants)
         outcome = self.estimate(call)
@@ -158,15 +149,15 @@ class Estimator:
     def item_card(self, call: Call, mark: Mark | None = None) -> ItemCard | None:
         """Return what the items of a call are multiplied with, at the place of a mark where there is one."""
         names, version = names_of(call), self._version(call.at_unix_nano)
-        card = self._item_card(version, names)
+        card = self._deck.item_card(version, names)
         if mark is not None and mark.factor is not None:
             # The mark of a call that has tokens beside its items names the factor of the tokens.
             factors = [mark.factor, *([] if card is None else [card.facts.factor])]
-            cards = (self._remembered_item_card(names, factor, mark.region, mark.grid) for factor in factors)
+            cards = (self._deck.remembered_items(names, factor, mark.region, mark.grid) for factor in factors)
             return next((found for found in cards if found is not None), None)
         if card is None or self.hourly is None or not card.grid_keys:
             return card
-        return self._item_card(version, names, *reading_of(self.hourly, card.grid_keys, call.at_unix_nano))
+        return self._deck.item_card(version, names, *reading_of(self.hourly, card.grid_keys, call.at_unix_nano))
 
     def of_set(self, factor_set: str) -> Estimator:
         """Return an estimator with the same settings by another factor set, and no other of the user's before it.
@@ -208,46 +199,6 @@ class Estimator:
     def _version(self, at_unix_nano: int | None) -> int:
         """Return the place of the period that a time is in; without a time the last one."""
         return -1 if at_unix_nano is None else bisect_right(self._starts_unix_nano, at_unix_nano)
-
-    def _new_card(self, version: int, *names: str | None) -> Card | None:
-        """Return the card of a kind of call; None where nothing is known of the model and that is not allowed."""
-        period = self._periods[version]
-        derivation = derive(self.tables, self.settings, period.factor_set, Names(*names), own=period.own)
-        if derivation is None or (derivation.step in _UNKNOWN_STEPS and not self.settings.fallback):
-            return None
-        return self._card_of(derivation, period.notes)
-
-    def _new_card_of_hour(self, reading: GridReading | None, covers: bool, version: int, *names: str | None) -> Card:
-        """Return the card of a kind of call that has one, with the grid as it was in an hour."""
-        period, hour = self._periods[version], Hour(reading, covers)
-        derivation = derive(self.tables, self.settings, period.factor_set, Names(*names), hour, own=period.own)
-        assert derivation is not None
-        return self._card_of(derivation, period.notes)
-
-    def _new_remembered_card(
-        self, names: Names, factor: FactorRef, region: Region | None, grid: Grid | None
-    ) -> Card | None:
-        derivation = remembered(self.tables, self.settings, names, factor=factor, region=region, grid=grid)
-        return None if derivation is None else self._card_of(derivation)
-
-    def _new_item_card(
-        self, version: int, names: Names, reading: GridReading | None = None, covers: bool | None = None
-    ) -> ItemCard | None:
-        period = self._periods[version]
-        hour = None if covers is None else Hour(reading, covers)
-        found = derive(self.tables, self.settings, period.factor_set, names, hour, own=period.own)
-        if found is None or (found.step in _UNKNOWN_STEPS and not self.settings.fallback):
-            return None
-        return item_card_of(found, self.tables.constants, period.notes)
-
-    def _new_remembered_item_card(
-        self, names: Names, factor: FactorRef, region: Region | None, grid: Grid | None
-    ) -> ItemCard | None:
-        found = remembered(self.tables, self.settings, names, factor=factor, region=region, grid=grid)
-        return None if found is None else item_card_of(found, self.tables.constants)
-
-    def _card_of(self, derivation: Derivation, notes: tuple[str, ...] = ()) -> Card:
-        return card_of(derivation, self.tables.constants, notes, water=self.settings.water)
 
     def _new_of_set(self, factor_set: str) -> Estimator:
         settings = replace(self.settings, factor_set=factor_set, own_sets_first=False)
