@@ -19,6 +19,7 @@ __all__ = [
     "PAGE_BYTES",
     "Row",
     "connect",
+    "corrupt",
     "cursor_crc32",
     "entry_crc32",
     "row",
@@ -100,6 +101,13 @@ def storage_error(path: Path, error: Exception) -> StorageError:
             "what it had not delivered yet is lost, everything in the ledger stays"
         )
     return StorageError(f"journal {path} cannot be used: {error}; check that the disk has room and is writable")
+
+
+def corrupt(message: str) -> sqlite3.DatabaseError:
+    """Return the error that SQLite itself raises for what it notices."""
+    error = sqlite3.DatabaseError(message)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def connect(path: Path, *, fsync: bool, journal_id: str | None = None) -> sqlite3.Connection:

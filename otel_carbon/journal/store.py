@@ -12,6 +12,7 @@ from otel_carbon.journal.format import (
     PAGE_BYTES,
     Row,
     connect,
+    corrupt,
     cursor_crc32,
     entry_crc32,
     storage_error,
@@ -77,10 +78,10 @@ class Store:
         """
         (said,) = self._rows("PRAGMA integrity_check(1)")[0]
         if said != "ok":
-            raise storage_error(self._path, _corrupt(str(said).splitlines()[-1]))
+            raise storage_error(self._path, corrupt(str(said).splitlines()[-1]))
         for name, position, pipelines, crc32 in self._rows("SELECT name, position, pipelines, crc32 FROM cursor"):
             if cursor_crc32(name, position, pipelines) != crc32:
-                raise storage_error(self._path, _corrupt(f"the cursor {name} is not as it was written"))
+                raise storage_error(self._path, corrupt(f"the cursor {name} is not as it was written"))
 
     def journal_id(self) -> str:
         """Return the id that this file got when it was created."""
@@ -205,7 +206,7 @@ class Store:
     def _row(self, position: int) -> Row:
         found = self._rows(f"{_ENTRY} WHERE position = ?", position)
         if not found:
-            raise storage_error(self._path, _corrupt(f"entry {position} is in the index only"))
+            raise storage_error(self._path, corrupt(f"entry {position} is in the index only"))
         return Row(*found[0])
 
     def _rows(self, statement: str, *values: str | int) -> list[tuple[Any, ...]]:
@@ -231,13 +232,6 @@ def _entry(row: Row) -> JournalEntry:
 def _cursor_row(name: str, position: int, pipelines: frozenset[str]) -> tuple[str, int, str, int]:
     names = " ".join(sorted(pipelines))
     return name, position, names, cursor_crc32(name, position, names)
-
-
-def _corrupt(message: str) -> sqlite3.DatabaseError:
-    """Return the error that SQLite itself raises for what it notices."""
-    error = sqlite3.DatabaseError(message)
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    return error
 
 
 def _within(candidates: list[tuple[int, int]], limits: ReadLimits) -> list[int]:
