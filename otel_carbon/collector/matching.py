@@ -144,13 +144,7 @@ def _literal(
 ) -> str:
     """Return a row as a map: Wh per token of each kind, low, central and high, and where they come from."""
     rates = widened(tables.constants, row, step)
-    kinds = (
-        rates.uncached_input_wh_per_1m,
-        rates.cache_read_wh_per_1m,
-        rates.cache_write_wh_per_1m,
-        rates.visible_output_wh_per_1m,
-        rates.reasoning_wh_per_1m,
-    )
+    kinds = rates.by_kind()
     values: dict[str, str | float] = {}
     for index, kind in enumerate(kinds):
         values |= {f"l{index}": kind.low, f"c{index}": kind.central, f"h{index}": kind.high}

@@ -83,13 +83,7 @@ def rate_card(
     grid_keys: tuple[str, ...] = (),
 ) -> RateCard:
     """Return the card of a kind of call."""
-    kinds = (
-        rates.uncached_input_wh_per_1m,
-        rates.cache_read_wh_per_1m,
-        rates.cache_write_wh_per_1m,
-        rates.visible_output_wh_per_1m,
-        rates.reasoning_wh_per_1m,
-    )
+    kinds = rates.by_kind()
     return RateCard(
         low_wh_per_1m=_of_kinds([kind.low for kind in kinds]),
         central_wh_per_1m=_of_kinds([kind.central for kind in kinds]),

@@ -53,6 +53,16 @@ class TokenRates:
     visible_output_wh_per_1m: Interval
     reasoning_wh_per_1m: Interval
 
+    def by_kind(self) -> tuple[Interval, ...]:
+        """Return the figures in this order, in which cards and configs have them."""
+        return (
+            self.uncached_input_wh_per_1m,
+            self.cache_read_wh_per_1m,
+            self.cache_write_wh_per_1m,
+            self.visible_output_wh_per_1m,
+            self.reasoning_wh_per_1m,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ItemRate:

@@ -9,6 +9,17 @@ from otel_carbon.spans.media import MEDIA_FIELDS
 
 __all__ = ["COUNTS", "FIELDS", "REASONINGS", "Accounting", "Dialect", "Guess", "HardCodedHost", "StreamLog", "Wrapper"]
 
+COUNTS = (
+    "input_tokens",
+    "uncached_input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
+"""Those of the fields that are token counts."""
+
 FIELDS = (
     "operation",
     "provider",
@@ -19,27 +30,10 @@ FIELDS = (
     "service_tier",
     "server_address",
     "region",
-    "input_tokens",
-    "uncached_input_tokens",
-    "output_tokens",
-    "total_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
+    *COUNTS,
     *MEDIA_FIELDS,
 )
 """What a dialect names keys for."""
-
-COUNTS = (
-    "input_tokens",
-    "uncached_input_tokens",
-    "output_tokens",
-    "total_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-)
-"""Those of them that are token counts."""
 
 REASONINGS = ("inside", "outside", "added_twice", "rest_of_total")
 """Where the reasoning tokens are: in the output count, beside it, in it twice, or only in the total of all tokens."""
