@@ -18,13 +18,13 @@ from otel_carbon.exporters._prom_request import put_request
 from otel_carbon.exporters._prom_store import FamilyStore
 from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings, Stability, Telemetry
 from otel_carbon.pipeline.duration import duration_s
-from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint, taken_port
+from otel_carbon.pipeline.endpoint import parse_endpoint
 from otel_carbon.pipeline.pdata import Signal
 from otel_carbon.pipeline.undelivered import RefusedError, Undelivered
 from otel_carbon.security.certificates import ServerTlsConfig
 from otel_carbon.security.guard import Guard, check_listener
 from otel_carbon.security.tokens import AuthConfig
-from otel_carbon.security.web import authenticated, tls_context
+from otel_carbon.security.web import authenticated, listen
 
 __all__ = ["FACTORY", "Config", "PrometheusExporter"]
 
@@ -84,15 +84,8 @@ class PrometheusExporter:
         app = web.Application(middlewares=[] if self._guard.tokens is None else [authenticated(self._guard.tokens)])
         app.router.add_get("/metrics", self._page)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_S)
-        await runner.setup()
-        try:
-            context = tls_context(self._guard)
-            await web.TCPSite(runner, self._endpoint.host, self._endpoint.port, ssl_context=context).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise taken_port(self._endpoint, "endpoint", error.strerror or str(error)) from error
+        self.url = f"{await listen(runner, self._endpoint, self._guard, 'endpoint')}/metrics"
         self._runner = runner
-        self.url = f"{self._guard.scheme}://{Endpoint(self._endpoint.host, runner.addresses[0][1])}/metrics"
         _LOG.info("%s: metrics are on %s", self._id, self.url)
 
     def reload_files(self) -> None:

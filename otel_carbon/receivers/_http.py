@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from ssl import SSLContext
 
 import aiohttp
 from aiohttp import hdrs, web
@@ -13,7 +14,7 @@ from aiohttp.typedefs import Middleware
 from otel_carbon.errors import ConfigError, InvalidDataError
 from otel_carbon.pipeline import otlp_json
 from otel_carbon.pipeline.duration import duration_s
-from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint, taken_port
+from otel_carbon.pipeline.endpoint import parse_endpoint
 from otel_carbon.pipeline.pdata import Signal
 from otel_carbon.receivers._answer import MAX_RESPONSE_BYTES, answer_json, answer_protobuf
 from otel_carbon.receivers._connection import TimedSite, Timeouts, keeps_time
@@ -26,7 +27,7 @@ from otel_carbon.receivers._sender import known_sender, tenant_of
 from otel_carbon.security.certificates import ServerTlsConfig
 from otel_carbon.security.guard import Guard, check_listener
 from otel_carbon.security.tokens import AuthConfig
-from otel_carbon.security.web import tls_context
+from otel_carbon.security.web import listen
 
 __all__ = ["HttpConfig", "HttpServer"]
 
@@ -111,15 +112,13 @@ class HttpServer:
             shutdown_timeout=_GRACE_S,
             keepalive_timeout=_NEVER_S,  # TimedSite keeps the time
         )
-        await runner.setup()
-        try:
-            context = tls_context(self._guard)
-            await TimedSite(runner, endpoint, self._timeouts, context, shares_port=self._shares_port).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise taken_port(endpoint, _KEY, error.strerror or str(error)) from error
+
+        def site(context: SSLContext | None) -> web.BaseSite:
+            return TimedSite(runner, endpoint, self._timeouts, context, shares_port=self._shares_port)
+
+        url = await listen(runner, endpoint, self._guard, _KEY, site)
         self._runner = runner
-        return f"{self._guard.scheme}://{Endpoint(endpoint.host, runner.addresses[0][1])}"
+        return url
 
     def reload_files(self) -> None:
         """Read certificates and tokens again."""

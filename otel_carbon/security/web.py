@@ -1,4 +1,4 @@
-"""The guard of what is served over HTTP to people and scrapers."""
+"""Listening for HTTP, and the guard of what is served by it to people and scrapers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from otel_carbon.errors import UnauthenticatedError
+from otel_carbon.pipeline.endpoint import Endpoint, taken_port
 from otel_carbon.security.guard import Guard
 from otel_carbon.security.tokens import Tokens
 
-__all__ = ["authenticated", "challenge", "tls_context"]
+__all__ = ["authenticated", "challenge", "listen"]
 
 
 def authenticated(tokens: Tokens, *, open_paths: frozenset[str] = frozenset()) -> Middleware:
@@ -38,6 +39,25 @@ def challenge(error: UnauthenticatedError) -> str:
     return 'Bearer realm="otel-carbon"' + (', error="invalid_token"' if error.invalid else "")
 
 
-def tls_context(guard: Guard | None) -> ssl.SSLContext | None:
-    """Return the context to listen with; None is plain text."""
-    return None if guard is None or guard.certificates is None else guard.certificates.listening_context()
+async def listen(
+    runner: web.AppRunner,
+    endpoint: Endpoint,
+    guard: Guard | None,
+    key: str,
+    site: Callable[[ssl.SSLContext | None], web.BaseSite] | None = None,
+) -> str:
+    """Let an application be reached, by TLS where the guard has certificates, and return the URL.
+
+    Raises:
+        ConfigError: the address cannot be had; the message names `key`, and nothing is left open.
+    """
+    await runner.setup()
+    try:
+        context = None if guard is None or guard.certificates is None else guard.certificates.listening_context()
+        here = web.TCPSite(runner, endpoint.host, endpoint.port, ssl_context=context) if site is None else site(context)
+        await here.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise taken_port(endpoint, key, error.strerror or str(error)) from error
+    scheme = "http" if guard is None else guard.scheme
+    return f"{scheme}://{Endpoint(endpoint.host, runner.addresses[0][1])}"

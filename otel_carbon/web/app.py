@@ -11,9 +11,9 @@ from typing import Any
 from aiohttp import web
 
 from otel_carbon.errors import CarbonError, ConfigError, InvalidDataError
-from otel_carbon.pipeline.endpoint import parse_endpoint, taken_port
+from otel_carbon.pipeline.endpoint import parse_endpoint
 from otel_carbon.security.guard import Guard
-from otel_carbon.security.web import authenticated, tls_context
+from otel_carbon.security.web import authenticated, listen
 from otel_carbon.web.page import status_page
 
 __all__ = ["WebServer", "WebSources"]
@@ -64,17 +64,9 @@ class WebServer:
         if self._guard is not None:
             self._guard.load()
         runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=_GRACE_S)
-        await runner.setup()
-        try:
-            context = tls_context(self._guard)
-            await web.TCPSite(runner, self._endpoint.host, self._endpoint.port, ssl_context=context).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise taken_port(self._endpoint, _KEY, error.strerror or str(error)) from error
+        url = await listen(runner, self._endpoint, self._guard, _KEY)
         self._runner = runner
-        host, port = runner.addresses[0][:2]
-        scheme = "http" if self._guard is None else self._guard.scheme
-        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        return url
 
     def reload_files(self) -> None:
         """Read certificates and tokens again; files that cannot be used leave the earlier ones in force."""
