@@ -174,7 +174,7 @@ SPANS = st.lists(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(SPANS, st.sampled_from(ESTIMATORS))
 def test_remembering_changes_nothing_to_the_last_bit(spans: list[dict[str, Any]], estimator: Estimator) -> None:
     remembering, forgetting = App(estimator, forgets=False), App(estimator, forgets=True)

@@ -393,7 +393,7 @@ KEYS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(KEYS, VALUES, max_size=12))
 def test_no_attribute_makes_it_raise_or_changes_what_the_application_set(attributes: dict[str, Any]) -> None:
     bare = TracerProvider(shutdown_on_exit=False).get_tracer("x").start_span("x", attributes=attributes)

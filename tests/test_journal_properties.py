@@ -27,7 +27,7 @@ _steps = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(_steps)
 def test_every_reader_gets_its_own_once_and_in_order(steps: list[tuple[str, str, int]]) -> None:
     appended: list[tuple[str, bytes]] = []

@@ -76,7 +76,7 @@ _marks = st.none() | st.builds(
 _usages = st.none() | st.builds(Usage, *[st.integers(0, 10**20)] * 5)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     usage=_usages,
     words=st.lists(st.none() | _words, min_size=6, max_size=6),

@@ -73,7 +73,7 @@ def _recorded(batches: list[list[Sighting]]) -> tuple[tuple[float, ...], list[tu
     return sums, statuses, problems
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), calls=_calls())
 def test_order_batches_and_replays_do_not_change_the_sums(data: st.DataObject, calls: list[Sighting]) -> None:
     expected, expected_statuses, problems = _recorded([calls])

@@ -211,13 +211,13 @@ def _in_batches(data: st.DataObject, spans: Sequence[Sighting]) -> list[list[Sig
     return [list(shuffled[start:end]) for start, end in itertools.pairwise([0, *cuts, len(shuffled)])]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), calls=_one_after_the_other())
 def test_calls_after_each_other_with_one_id_all_count_in_any_order(data: st.DataObject, calls: list[Sighting]) -> None:
     assert _counted(*_in_batches(data, calls))[0] == len(calls)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data(), pairs=st.integers(1, 6), nested=st.booleans())
 def test_each_of_many_calls_seen_twice_counts_once_in_any_order(
     data: st.DataObject, pairs: int, *, nested: bool

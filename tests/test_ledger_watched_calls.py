@@ -48,7 +48,7 @@ def _tokens(spans: Sequence[Sighting]) -> int:
     return sum(each.uncached_input_tokens + each.cache_read_tokens for each in usages if each is not None)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(watch=_WATCHES, calls=st.integers(1, 9), seed=st.integers(0, 2**32), cuts=st.lists(st.integers(0, 30)))
 def test_calls_that_two_libraries_watch_count_once(watch: Watch, calls: int, seed: int, cuts: list[int]) -> None:
     spans = watched(calls, watch, Random(seed))
@@ -64,7 +64,7 @@ def test_calls_that_two_libraries_watch_count_once(watch: Watch, calls: int, see
     assert calls <= found <= calls + hard
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(watch=_WATCHES, calls=st.integers(1, 9), seed=st.integers(0, 2**32))
 def test_one_request_with_all_spans_keeps_one_of_each_call(watch: Watch, calls: int, seed: int) -> None:
     spans = watched(calls, watch, Random(seed))
@@ -76,7 +76,7 @@ def test_one_request_with_all_spans_keeps_one_of_each_call(watch: Watch, calls: 
     assert all(each.call is not None and each.call.usage is not None for each in standing)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     alike=st.integers(1, 12),
     same_parent=st.booleans(),

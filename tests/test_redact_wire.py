@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
@@ -132,7 +132,6 @@ def encoded_requests(draw: st.DrawFn, items: st.SearchStrategy[bytes]) -> bytes:
     return delimited(1, draw(UNKNOWN_FIELDS) + resource) + draw(UNKNOWN_FIELDS)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(encoded_requests(encoded_spans()), st.sampled_from(("drop", "hash")))
 def test_spans_become_what_protobuf_objects_become(body: bytes, mode: str) -> None:
     request = lenient(REQUESTS[Signal.TRACES]).FromString(body)
@@ -149,7 +148,6 @@ def test_spans_become_what_protobuf_objects_become(body: bytes, mode: str) -> No
     check(Signal.TRACES, body, request, mode)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(encoded_requests(encoded_records()), st.sampled_from(("drop", "hash")))
 def test_log_records_become_what_protobuf_objects_become(body: bytes, mode: str) -> None:
     request = lenient(REQUESTS[Signal.LOGS]).FromString(body)

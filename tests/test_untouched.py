@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from captures import captures, logs_requests
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -42,11 +42,7 @@ _HOLDERS = {
 } | {"ExportLogsServiceRequest.ResourceLogs.ScopeLogs.LogRecord": {5, 6}}
 """Where redaction may change fields: attributes, the body of a log record, the name of a span that quotes a task."""
 
-many = settings(
-    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "40")),
-    suppress_health_check=[HealthCheck.too_slow],
-    deadline=None,
-)
+many = settings(max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "40")))
 
 
 @st.composite
