@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import gzip
-import json
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
+from captures import one_per_family
 from hypothesis import given
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from otlp_requests import (
@@ -39,11 +37,7 @@ from otel_carbon.pipeline.wire import resource_spans
 from otel_carbon.processors.carbon import FACTORY, CarbonProcessor, Config
 from otel_carbon.spans import AttributionRules, adjusted_count, mark_attributes, read_mark
 
-CAPTURES = [
-    base64.b64decode(body)
-    for line in gzip.decompress((Path(__file__).parent / "captures" / "python.jsonl.gz").read_bytes()).splitlines()
-    for body in json.loads(line)["bodies"]
-]
+CAPTURES = [base64.b64decode(body) for case in one_per_family() for body in case["bodies"]]
 
 
 def processor(shared: dict[str, Any] | None = None, **config: Any) -> CarbonProcessor:

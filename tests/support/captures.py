@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from otel_carbon.pipeline import otlp_json
 from otel_carbon.pipeline.pdata import Signal
 
-__all__ = ["COUNTS", "Capture", "captures", "logs_requests", "served_nothing"]
+__all__ = ["COUNTS", "FOLDER", "Capture", "captures", "logs_requests", "one_per_family", "served_nothing"]
 
 FOLDER = Path(__file__).parent.parent / "captures"
 COUNTS = ("calls", "input", "output", "cache_read", "cache_write", "reasoning")
@@ -53,6 +53,12 @@ def captures() -> tuple[Capture, ...]:
 
 
 @cache
+def one_per_family() -> tuple[dict[str, Any], ...]:
+    """Return the cases of one set-up per family of Python libraries, as they are written."""
+    return tuple(map(json.loads, gzip.decompress((FOLDER / "python.jsonl.gz").read_bytes()).splitlines()))
+
+
+@cache
 def logs_requests() -> Mapping[str, list[bytes]]:
     """Return the logs requests, in protobuf, of every capture that has some."""
     lines = map(json.loads, lzma.decompress((FOLDER / "logs.jsonl.xz").read_bytes()).splitlines())
@@ -60,11 +66,11 @@ def logs_requests() -> Mapping[str, list[bytes]]:
 
 
 def _python() -> Iterator[Capture]:
-    lines = gzip.decompress((FOLDER / "python.jsonl.gz").read_bytes()).splitlines()
+    cases = list(one_per_family())
     for more in ("python-more.jsonl.xz", "python-frameworks.jsonl.xz"):
-        lines += lzma.decompress((FOLDER / more).read_bytes()).splitlines()
+        cases += map(json.loads, lzma.decompress((FOLDER / more).read_bytes()).splitlines())
     found: dict[str, Capture] = {}
-    for case in map(json.loads, lines):
+    for case in cases:
         capture = found.setdefault(case["capture"], Capture(case["capture"], "Python", case["versions"]))
         served = capture.served[case["case"]] = served_nothing()
         for request in case["truth"]:
