@@ -14,8 +14,11 @@ import pytest
 import yaml
 from grafana_dashboards import FOLDER, dashboards, queries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from metric_attributes import metric_attributes
 
 from otel_carbon.exporters._prom_names import family_name
+from otel_carbon.gateway.self_metrics import PREFIX, SELF_METRICS
+from otel_carbon.pipeline.parties import METRIC_PARTIES
 from otel_carbon.semconv.carbon import METRICS
 
 with warnings.catch_warnings():
@@ -23,7 +26,13 @@ with warnings.catch_warnings():
     from grafana_foundation_sdk.models.dashboard import Dashboard
 
 _ROOT = Path(__file__).parents[1]
-_RULES = _ROOT / "dashboards" / "prometheus" / "rules.yml"
+_RULES = _ROOT / "dashboards" / "prometheus"
+_SERIES = re.compile(
+    r"(?<![\w.:])(?:otel_carbon[a-z_]*(?::\w+)+|otelcarbon_\w+|otel_carbon_\w+_total|otel_carbon_\w+(?=[{\[]))"
+)
+_SELECTOR = re.compile(r"((?:otel_carbon|otelcarbon)_\w+)\{([^}]*)\}")
+_PARTIES = {key.replace(".", "_") for key in METRIC_PARTIES.values()}
+_OF_PROMETHEUS = {"job", "instance", "le"}
 _ALL = sorted(dashboards())
 
 
@@ -76,22 +85,52 @@ def test_every_data_source_is_a_variable_of_the_dashboard(name: str) -> None:
     assert used <= {f"${{{one}}}" for one in variables}
 
 
-def test_every_metric_that_a_panel_or_rule_asks_for_exists() -> None:
-    units = {metric.name: metric for metric in METRICS.values()}
-    known = {family_name(one.name, one.unit, counter=one.instrument == "counter") for one in units.values()}
-    known |= {f"{name}_bucket" for name in known}
-    text = _RULES.read_text(encoding="utf-8")
-    records = set(re.findall(r"record: (\S+)", text))
-    rules = [rule["expr"] for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
-    asked = [query.text for query in queries() if query.language == "prometheus"]
+def test_every_metric_that_a_panel_rule_or_alert_asks_for_exists() -> None:
+    names = {name for expression in _asked() for name in _SERIES.findall(expression)}
+    records = {rule["record"] for rule in _rules() if "record" in rule}
 
-    names = {
-        name
-        for one in (*asked, *rules)
-        for name in re.findall(r"\botel_carbon[a-z_]*(?::\w+)+|\botel_carbon_\w+(?=[{\[])", one)
-    }
+    assert len(names) > 40
+    assert names - set(_known()) - records == set()
 
-    assert names - known - records == {"otel_carbon_tenant:budget_co2e_grams:30d", "otel_carbon:budget_co2e_grams:30d"}
+
+def test_every_label_that_a_series_is_picked_by_is_one_of_its_labels() -> None:
+    known = _known()
+    picked = [found for expression in _asked() for found in _SELECTOR.findall(expression)]
+
+    assert len(picked) > 40
+    for name, selector in picked:
+        labels = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", selector))
+        assert labels <= known.get(name, labels) | _OF_PROMETHEUS, (name, selector)
+
+
+def test_every_metric_and_label_that_a_backend_guide_names_exists() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (_ROOT / "docs" / "backends").glob("*.md"))
+    records = {rule["record"] for rule in _rules() if "record" in rule}
+
+    names = set(re.findall(r"\botelcarbon_[a-z_]+|\botel_carbon_[a-z_]+_(?:total|bucket)\b", text))
+
+    assert names <= set(_known()) | records
+
+
+def _known() -> dict[str, set[str]]:
+    """Return every series that a gateway exposes, with its labels."""
+    known = {f"{PREFIX}{metric.name}": set(metric.labels) for metric in SELF_METRICS.values()}
+    attributes = {name: {each.replace(".", "_") for each in found} for name, found in metric_attributes().items()}
+    for metric in METRICS.values():
+        name = family_name(metric.name, metric.unit, counter=metric.instrument == "counter")
+        suffixes = ("_bucket", "_sum", "_count") if metric.instrument == "histogram" else ("",)
+        known |= {f"{name}{suffix}": attributes[metric.name] | _PARTIES for suffix in suffixes}
+    return known
+
+
+def _rules() -> list[dict[str, Any]]:
+    files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(_RULES.glob("*.yml"))]
+    return [rule for file in files for group in file.get("groups", ()) for rule in group["rules"]]
+
+
+def _asked() -> list[str]:
+    panels = [query.text for query in queries() if query.language == "prometheus"]
+    return [*panels, *(str(rule["expr"]) for rule in _rules())]
 
 
 def test_provisioning_names_the_data_sources_that_link_to_each_other() -> None:
