@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 from gateway_process import GatewayProcess, run_cli
-from privileges import bound_by_permissions
 from spans import traces
 
 _CONFIG = """\
@@ -152,7 +151,7 @@ def test_a_wrong_config_is_exit_2_before_anything_is_touched(tmp_path: Path, con
 def test_a_data_directory_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     try:
-        done = run_cli("serve", "--data-dir", str(tmp_path), "--grpc", "127.0.0.1:0", preexec=bound_by_permissions)
+        done = run_cli("serve", "--data-dir", str(tmp_path), "--grpc", "127.0.0.1:0", bound=True)
     finally:
         tmp_path.chmod(0o700)
 

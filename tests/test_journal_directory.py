@@ -47,11 +47,10 @@ def test_a_directory_that_cannot_be_written_is_named_with_the_fix(tmp_path: Path
     read_only.chmod(0o555)
 
     said = subprocess.run(
-        [sys.executable, "-c", _OPEN, str(read_only)],
+        bound_by_permissions([sys.executable, "-c", _OPEN, str(read_only)]),
         capture_output=True,
         text=True,
         check=True,
-        preexec_fn=bound_by_permissions,
     ).stdout
 
     assert said == (

@@ -33,15 +33,15 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     opened.close()
 
 
-def _python(code: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+def _python(code: str, *arguments: object, bound: bool = False) -> subprocess.CompletedProcess[str]:
     imports = "import sys; from pathlib import Path; from ledger_cases import *; from otel_carbon.ledger import Ledger"
+    command = [sys.executable, "-c", f"{imports}\n{code}", *map(str, arguments)]
     return subprocess.run(
-        [sys.executable, "-c", f"{imports}\n{code}", *map(str, arguments)],
+        bound_by_permissions(command) if bound else command,
         check=False,
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent / "support")},
-        **options,
     )
 
 
@@ -227,7 +227,7 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "sealed"
     folder.mkdir(mode=0o500)
 
-    done = _python("open_ledger(Path(sys.argv[1]))", folder / "ledger.db", preexec_fn=bound_by_permissions)
+    done = _python("open_ledger(Path(sys.argv[1]))", folder / "ledger.db", bound=True)
 
     assert "StorageError: ledger" in done.stderr
     assert "sealed/ledger.db: unable to open database file; check that the file and its directory" in done.stderr
@@ -241,7 +241,7 @@ def test_a_ledger_on_a_medium_that_cannot_be_written_can_be_read(ledger: Ledger)
     done = _python(
         "print(rows(Ledger.open_read_only(sys.argv[1]), 'SELECT COUNT(*) FROM lines'))",
         ledger.path,
-        preexec_fn=bound_by_permissions,
+        bound=True,
     )
     ledger.path.parent.chmod(0o700)
 

@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from privileges import bound_by_permissions
 
 __all__ = ["GatewayProcess", "run_cli"]
 
@@ -77,15 +79,15 @@ class GatewayProcess:
 
 
 def run_cli(
-    *arguments: str, preexec: Callable[[], None] | None = None, environ: dict[str, str] | None = None
+    *arguments: str, bound: bool = False, environ: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `otel-carbon` with these arguments to its end."""
+    """Run `otel-carbon` with these arguments to its end; `bound` by permissions even if root runs it."""
+    command = [sys.executable, "-m", "otel_carbon", *arguments]
     return subprocess.run(
-        [sys.executable, "-m", "otel_carbon", *arguments],
+        bound_by_permissions(command) if bound else command,
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
-        preexec_fn=preexec,
         env={**os.environ, **(environ or {})},
     )
