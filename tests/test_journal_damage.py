@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from otel_carbon.errors import StorageError
+from otel_carbon.errors import StorageError, UnavailableError
 from otel_carbon.journal import CursorSpec, Journal, ReadLimits
+from otel_carbon.journal.damage import Damage
 from otel_carbon.journal.format import PAGE_BYTES
+from otel_carbon.journal.store import Store
 from otel_carbon.pipeline.pdata import Payload, Signal
 
 _TRACES = frozenset({"traces"})
@@ -90,6 +93,34 @@ def test_nothing_but_damage_at_the_end_does_not_hold_a_reader_up(path: Path) -> 
         journal.register([_FAST, _SLOW])
         assert _read(journal, "slow:traces") == _expected(1, 40)
         assert not journal.has_unread("slow:traces")
+
+
+def test_a_repair_that_fails_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(Journal(path)) as journal:
+        journal.register([_FAST, _SLOW])
+        start = (_page_of_type(path, "entry") - 1) * PAGE_BYTES
+        _flip(path, start)
+        _flip(path, start + 3)
+        with monkeypatch.context() as patch:
+            patch.setattr(Damage, "open", _no_room)
+            with pytest.raises(StorageError):
+                journal.read("slow:traces", _LIMITS)
+            with pytest.raises(UnavailableError):
+                journal.append("traces", _payload(1)).result(10)
+        assert _read_at_last(journal, "slow:traces") == _expected(1)
+
+
+def _no_room(_damage: Damage) -> Store:
+    raise StorageError("there is no room for a copy")
+
+
+def _read_at_last(journal: Journal, cursor: str) -> list[tuple[int, bytes]]:
+    """Read as the gateway does, which tries again until it works; the time limit of the test is the longest wait."""
+    while True:
+        try:
+            return _read(journal, cursor)
+        except StorageError:
+            time.sleep(0.1)
 
 
 @pytest.mark.parametrize("table", ["entry", "entry_by_pipeline", "cursor", "sqlite_sequence", "journal"])

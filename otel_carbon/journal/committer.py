@@ -138,9 +138,15 @@ class Committer:
         if isinstance(storage_error(self._path, error), DamagedError):
             self._repair()
         else:
-            self._files.reopen(state.resume)
+            self._reopen()
         for append in batch:
             append.done.set_exception(UnavailableError(f"the journal cannot be written: {error}", RETRY_AFTER_S))
+
+    def _reopen(self) -> None:
+        try:
+            self._files.reopen(self._state.resume)
+        except DamagedError:
+            self._repair()
 
     def _repair(self) -> None:
         asked, self._repairs = self._repairs, []

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 
-from otel_carbon.errors import StorageError
+from otel_carbon.errors import DamagedError, StorageError
 from otel_carbon.journal.damage import Damage
 from otel_carbon.journal.store import Found, Store
 from otel_carbon.journal.values import Backlog, ReadLimits
@@ -57,14 +58,28 @@ class Files:
                 _LOG.error("%s", error)
 
     def reopen(self, resume: Callable[[Store], None]) -> None:
-        """Open the file again to write; where it cannot be, go on with what there is."""
-        try:
-            store = Store(self._path, fsync=self._fsync)
-            resume(store)
-        except StorageError:
-            return
+        """Open the file again, to read as well: a repair that failed has left both connections closed.
+
+        Where it cannot be opened, what there is stays.
+
+        Raises:
+            DamagedError: the file needs a repair.
+        """
+        with ExitStack() as opened:
+            try:
+                writer = opened.enter_context(closing(Store(self._path, fsync=self._fsync)))
+                reader = opened.enter_context(closing(Store(self._path)))
+                resume(writer)
+            except DamagedError:
+                raise
+            except StorageError:
+                return
+            opened.pop_all()
+        with self._reading:
+            self._reader.close()
+            self._reader = reader
         self.writer.close()
-        self.writer = store
+        self.writer = writer
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
