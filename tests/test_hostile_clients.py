@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import aiohttp
 import grpc
 import grpc.aio
 import pytest
@@ -22,6 +21,7 @@ import zstandard
 from gateway_process import GatewayProcess
 from otlp_requests import delimited
 from spans import traces
+from tcp import http_client
 
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
@@ -96,7 +96,7 @@ async def post(
 ) -> tuple[int, bytes]:
     headers = {"Content-Type": content_type, "Content-Encoding": encoding}
     async with (
-        aiohttp.ClientSession() as session,
+        http_client() as session,
         session.post(f"{gateway.ready['http']}/v1/traces", data=io.BytesIO(body), headers=headers) as response,
     ):
         return response.status, await response.read()
@@ -272,7 +272,7 @@ def test_an_endless_body_is_cut_off_at_the_limit(gateway: GatewayProcess) -> Non
     async def send() -> int:
         headers = {"Content-Type": _PROTOBUF}
         async with (
-            aiohttp.ClientSession() as session,
+            http_client() as session,
             session.post(f"{gateway.ready['http']}/v1/traces", data=endless(), headers=headers) as response,
         ):
             return response.status

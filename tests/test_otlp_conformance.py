@@ -34,6 +34,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from tcp import http_client
 
 from otel_carbon.errors import UnavailableError
 from otel_carbon.pipeline.component import Settings
@@ -99,7 +100,7 @@ async def gateway() -> AsyncIterator[Gateway]:
     gateway.http, gateway.grpc = receiver.endpoints["http"], receiver.endpoints["grpc"]
     unlimited = [("grpc.max_send_message_length", -1)]
     async with (
-        aiohttp.ClientSession() as session,
+        http_client() as session,
         grpc.aio.insecure_channel(gateway.grpc, options=unlimited) as channel,
     ):
         gateway.session, gateway.channel = session, channel

@@ -13,9 +13,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 import yaml
+from tcp import http_client
 
 from otel_carbon.errors import ConfigError, UnavailableError
 from otel_carbon.gateway.config import check_fragment
@@ -55,7 +55,7 @@ class Receiver:
         url = self.receiver.endpoints["http"] + path
         data = io.BytesIO(body) if method == "POST" else None
         async with (
-            aiohttp.ClientSession(skip_auto_headers=["Content-Type"]) as session,
+            http_client(skip_auto_headers=["Content-Type"]) as session,
             session.request(method, url, headers=headers, data=data) as answer,
         ):
             cors = {

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 import grpc
 import grpc.aio
 import pytest
@@ -19,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
-from tcp import connected
+from tcp import connected, http_client
 
 from otel_carbon.errors import ConfigError, InvalidDataError, TooLargeError, UnavailableError
 from otel_carbon.pipeline.component import Settings
@@ -81,7 +80,7 @@ def two_spans() -> bytes:
 
 
 async def post(url: str, body: bytes, path: str = "/v1/traces") -> tuple[int, Mapping[str, str], bytes]:
-    async with aiohttp.ClientSession() as session, session.post(url + path, data=body, headers=PROTOBUF) as response:
+    async with http_client() as session, session.post(url + path, data=body, headers=PROTOBUF) as response:
         return response.status, response.headers, await response.read()
 
 

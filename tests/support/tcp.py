@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from ssl import SSLContext
+from typing import Any
 
-__all__ = ["close", "connected", "listening"]
+import aiohttp
+
+__all__ = ["close", "connected", "http_client", "listening"]
 
 Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -56,3 +60,25 @@ async def close(writer: asyncio.StreamWriter) -> None:
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()
+
+
+@asynccontextmanager
+async def http_client(base_url: str | None = None, **options: Any) -> AsyncIterator[aiohttp.ClientSession]:
+    """Return a session whose connections are closed in the end, also one on which a body was refused half-way.
+
+    aiohttp lets such a connection go on sending, and the event loop ends before it has.
+    """
+    opened: list[socket.socket] = []
+
+    def new(address: aiohttp.AddrInfoType) -> socket.socket:
+        opened.append(socket.socket(*address[:3]))
+        return opened[-1]
+
+    connector = aiohttp.TCPConnector(socket_factory=new)
+    async with aiohttp.ClientSession(base_url, connector=connector, **options) as session:
+        yield session
+    for each in opened:
+        with suppress(OSError):  # it is closed already
+            each.shutdown(socket.SHUT_RDWR)
+    while any(each.fileno() != -1 for each in opened):  # noqa: ASYNC110  nothing tells when they are
+        await asyncio.sleep(0.01)
