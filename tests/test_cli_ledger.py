@@ -13,6 +13,7 @@ import pytest
 from ledger_cases import open_ledger, rows, sighting
 
 from otel_carbon.cli.main import main
+from otel_carbon.ledger import export
 from otel_carbon.ledger.columns import COLUMN_NAMES
 
 
@@ -52,6 +53,31 @@ def test_a_forged_ledger_is_not(data_dir: Path, capsys: pytest.CaptureFixture[st
     assert main(["ledger", "verify", "--data-dir", str(data_dir)]) == 1
 
     assert capsys.readouterr().out.splitlines()[0] == "line 2 was changed: its content does not give its hash"
+
+
+@pytest.mark.parametrize("page_lines", [1, 3, 4, 5])
+def test_an_export_that_waits_keeps_no_log_alive_and_ends_where_it_began(
+    data_dir: Path, page_lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "_PAGE_LINES", page_lines)
+    checkpoints: list[tuple[int, int, int]] = []
+
+    class Pager(io.StringIO):
+        """Somebody who reads one line, while a gateway records and wants to begin its log again."""
+
+        def write(self, text: str) -> int:
+            number = len(checkpoints)
+            writer.record([sighting(100 + number)])
+            with closing(sqlite3.connect(data_dir / "ledger.db", timeout=0)) as other:
+                checkpoints.append(other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+            return super().write(text)
+
+    with closing(open_ledger(data_dir / "ledger.db")) as writer, closing(open_ledger(data_dir / "ledger.db")) as reader:
+        pager = Pager()
+        assert export.export_jsonl(reader, pager) == 4
+
+    assert [json.loads(line)["seq"] for line in pager.getvalue().splitlines()] == [1, 2, 3, 4]
+    assert checkpoints == [(0, 0, 0)] * 4
 
 
 def test_the_export_has_every_line_in_full(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

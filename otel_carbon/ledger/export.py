@@ -12,6 +12,9 @@ from otel_carbon.ledger.columns import COLUMN_NAMES
 
 __all__ = ["export_csv", "export_jsonl"]
 
+_PAGE = "SELECT * FROM lines WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+_PAGE_LINES = 2000
+
 
 def export_jsonl(ledger: Ledger, file: TextIO) -> int:
     """Write one JSON object per line of the book and return how many. What is not known is left out.
@@ -43,5 +46,18 @@ def export_csv(ledger: Ledger, file: TextIO) -> int:
 
 
 def _rows(ledger: Ledger) -> Iterator[tuple[str | int | float | None, ...]]:
+    """Yield the lines that are there now, in short reads.
+
+    While somebody reads, nothing can be taken out of the write-ahead log, and a pager may leave its input unread for
+    hours. A line never changes, so that pages read one after the other are the same book.
+    """
     with ledger.snapshot() as connection:
-        yield from connection.execute("SELECT * FROM lines ORDER BY seq")
+        (last,) = connection.execute("SELECT COALESCE(MAX(seq), 0) FROM lines").fetchone()
+    read = 0
+    while read < last:
+        with ledger.snapshot() as connection:
+            page = connection.execute(_PAGE, (read, last, _PAGE_LINES)).fetchall()
+        if not page:
+            return
+        yield from page
+        read = page[-1][0]
