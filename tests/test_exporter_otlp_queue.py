@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -400,3 +403,26 @@ def _varint(value: int) -> bytes:
         encoded += bytes([value & 0x7F | 0x80])
         value >>= 7
     return encoded + bytes([value])
+
+
+async def test_a_failure_holds_no_body_until_somebody_looks_for_cycles() -> None:
+    class Held:
+        """Stands for the body, which cannot be watched."""
+
+    held: list[weakref.ref[Held]] = []
+
+    async def send(_signal: Signal, _body: bytes) -> None:
+        local = Held()
+        held.append(weakref.ref(local))
+        raise RetryableExportError("is down") from OSError("no route")
+
+    sender = Sender(IN_ORDER, send)
+    gc.disable()
+    try:
+        for _ in range(3):
+            with contextlib.suppress(RetryableExportError):
+                await sender.deliver(entries(b"aa"))
+        await asyncio.sleep(0)
+        assert [one() for one in held] == [None] * 3
+    finally:
+        gc.enable()

@@ -120,6 +120,7 @@ class Sender:
                 plan.waiting.appendleft(request)
                 if not isinstance(error, Exception):
                     raise
+                _forget_frames(error)
                 plan.failures.append(error)
             else:
                 plan.fruitless = 0
@@ -132,6 +133,16 @@ class Sender:
             raise PermanentExportError(f"a request of {len(body)} bytes is over the limit of {MAX_REQUEST_BYTES}")
         if body:  # an empty envelope is not sent
             await self._send(signal, body)
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of the frames of an error that is kept: they hold the body, and this plan, which holds the error.
+
+    Such a ring is only found by a search for cycles, which a gateway that waits for a destination makes rarely.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 async def _refused(plan: _Plan, request: Request, error: PermanentExportError) -> None:
