@@ -30,7 +30,6 @@ class Redactor:
         self._keys = keys
         self._substitute = substitute
         self._words = words_of(keys.keys | {keys.table.event_prefix})
-        self._scope_words = tuple(word.encode() for word in keys.scope_words)
         self._scopes: dict[bytes, ScopeEditor] = {}
 
     def redact(self, signal: Signal, body: bytes) -> tuple[bytes, int]:
@@ -44,13 +43,13 @@ class Redactor:
         if signal is Signal.METRICS:
             return body, 0
         words = words_in(body, self._words)
-        if not words and not words_in(body, self._scope_words):
-            return body, 0
         layout = resource_spans(body)  # logs have the same numbers
         contents: dict[int, bytes] = {}
         for resource in layout:
             for scope in resource.scope_spans:
                 editor = self._scope(joined(body, scope.scope))
+                if not words and not editor.looks_at_all:
+                    continue
                 edit = editor.span if signal is Signal.TRACES else editor.record
                 for at, start, end in _candidates(body, scope, editor, words):
                     edited = edit(body, start, end)

@@ -49,9 +49,6 @@ class ContentKeys:
         self._scopes: dict[str, ScopeContent] = {}
         self.keys = frozenset(key for row in self._rows if not row.scopes for key in row.keys) | set(table.inside)
         """Keys and prefixes of content in any scope."""
-        limited = (*(row.scopes for row in self._rows), *(row.scopes for row in table.names))
-        self.scope_words = tuple(sorted({_literal(glob) for scopes in limited for glob in scopes}))
-        """Texts of which one stands in the name of every scope that has further keys."""
 
     @classmethod
     def bundled(cls, further: Iterable[str] = ()) -> ContentKeys:
@@ -166,13 +163,6 @@ class _Pattern:
 def _expression(key: str) -> str:
     rest = ".*" if key.endswith(".") else ""
     return re.escape(key).replace(r"\*", "[^.]+") + rest
-
-
-def _literal(glob: str) -> str:
-    literal = re.split(r"[*?\[]", glob, maxsplit=1)[0]
-    if not literal:
-        raise ConfigError(f"content: the scope {glob!r} begins with a wildcard; begin it with a name")
-    return literal
 
 
 def _texts_read(dialects: DialectTable) -> Mapping[str, frozenset[tuple[str, ...]]]:
