@@ -180,6 +180,16 @@ def test_the_table_shows_letters_and_drop_forgets_them(tmp_path: Path, run: Run)
     }
 
 
+def test_what_other_workers_keep_is_named(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "workers").mkdir()
+    put(tmp_path / "workers" / "1", "otlp_http/backend", b"1")
+
+    code, out, errors = run("list", "--data-dir", tmp_path)
+    assert (code, out) == (0, "no dead letters\n")
+    assert errors == f"worker 1 keeps its dead letters apart: see --data-dir {tmp_path / 'workers' / '1'}\n"
+    assert "otlp_http/backend" in run("list", "--data-dir", tmp_path / "workers" / "1")[1]
+
+
 def test_looking_where_there_are_none_makes_no_file(tmp_path: Path, run: Run) -> None:
     assert run("list", "--data-dir", tmp_path) == (0, "no dead letters\n", "")
     assert list(tmp_path.iterdir()) == []

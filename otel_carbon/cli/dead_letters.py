@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = gateway_config(args.config, {})
     folder = data_dir(args.data_dir, config)
+    _name_workers(folder)
     with _store(folder, config) as store:
         match args.action:
             case "list":
@@ -75,6 +77,14 @@ def _action(
     )
     action.add_argument("--config", type=Path, metavar="FILE", help="gateway config")
     return action
+
+
+def _name_workers(folder: Path) -> None:
+    """Say which workers keep letters apart, so that nobody takes a part for all there is."""
+    from otel_carbon.journal.dead_letters import DEAD_LETTERS_NAME
+
+    for path in sorted(folder.glob(f"workers/*/{DEAD_LETTERS_NAME}")):
+        print(f"worker {path.parent.name} keeps its dead letters apart: see --data-dir {path.parent}", file=sys.stderr)
 
 
 @contextmanager
