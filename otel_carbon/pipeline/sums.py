@@ -43,24 +43,14 @@ class Sums:
         wh, grams, tokens = quantities
         self.calls += count
         if grams is not None:
-            sums = self.co2e_grams
-            if sums is None:
-                sums = self.co2e_grams = [0.0, 0.0, 0.0]
-            sums[0] += grams[0] * count
-            sums[1] += grams[1] * count
-            sums[2] += grams[2] * count
+            self.co2e_grams = _added(self.co2e_grams, grams, count)
         if wh is not None:
-            sums = self.energy_wh
-            if sums is None:
-                sums = self.energy_wh = [0.0, 0.0, 0.0]
-            sums[0] += wh[0] * count
-            sums[1] += wh[1] * count
-            sums[2] += wh[2] * count
+            self.energy_wh = _added(self.energy_wh, wh, count)
         if tokens is not None:
             self._add_tokens(tokens, count)
 
     def add_again(self, quantities: Sequence[float], tokens: Sequence[int], count: float) -> None:
-        """Add one estimated call as `add_footprint` and `add_usage` do.
+        """Add one estimated call as `add` does, and count its span.
 
         `quantities` begins with energy in Wh and emissions in g, each central, low and high; `tokens` is in the order
         of the fields of `Usage`.
@@ -107,3 +97,13 @@ class Sums:
             sums[0] += read * count
             sums[1] += write * count
             sums[2] += reasoning * count
+
+
+def _added(sums: list[float] | None, bounds: Bounds, count: float) -> list[float]:
+    """Return sums, new ones where there are none, with the bounds of one call added in place."""
+    if sums is None:
+        sums = [0.0, 0.0, 0.0]
+    sums[0] += bounds[0] * count
+    sums[1] += bounds[1] * count
+    sums[2] += bounds[2] * count
+    return sums
