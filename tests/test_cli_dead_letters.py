@@ -41,13 +41,11 @@ service:
     return path
 
 
-def put(data_dir: Path, exporter: str, *bodies: bytes) -> None:
-    data_dir.mkdir(exist_ok=True)
+def put(data_dir: Path, exporter: str, *bodies: bytes, kept_s: int = 1_790_000_000) -> None:
+    data_dir.mkdir(parents=True, exist_ok=True)
     with closing(DeadLetters(data_dir / DEAD_LETTERS_NAME, 1 << 30)) as store:
         entries = [JournalEntry(5, 0, Payload(Signal.TRACES, body, 1)) for body in bodies]
-        store.keep(
-            exporter, [Undelivered(entry, "answered 400:\n bad") for entry in entries], 1_790_000_000_000_000_000
-        )
+        store.keep(exporter, [Undelivered(entry, "answered 400:\n bad") for entry in entries], kept_s * 1_000_000_000)
 
 
 class Run(Protocol):
@@ -142,7 +140,7 @@ def test_letters_can_be_sent_to_another_exporter(tmp_path: Path, run: Run) -> No
         (("replay",), "--exporter: name whose letters to send"),
         (("replay", "--exporter", "debug"), "exporters::debug: only ledger, otlp_grpc, otlp_http can be replayed to"),
         (("drop",), "name the letters with --id, or say --all"),
-        (("drop", "--all", "--id", "1"), "name the letters with --id, or say --all"),
+        (("drop", "--all", "--id", "0/1"), "name the letters with --id, or say --all"),
     ],
 )
 def test_wrong_options_are_refused(tmp_path: Path, run: Run, arguments: tuple[str, ...], message: str) -> None:
@@ -159,16 +157,17 @@ def test_the_table_shows_letters_and_drop_forgets_them(tmp_path: Path, run: Run)
     put(tmp_path, "b", b"2", b"3")
 
     assert run("list", "--data-dir", tmp_path)[1].splitlines() == [
-        "id  kept                  exporter  signal  items  reason",
-        " 1  2026-09-21T14:13:20Z  a         traces      1  answered 400: bad",
-        " 2  2026-09-21T14:13:20Z  b         traces      1  answered 400: bad",
-        " 3  2026-09-21T14:13:20Z  b         traces      1  answered 400: bad",
+        "worker/id  kept                  exporter  signal  items  reason",
+        "      0/1  2026-09-21T14:13:20Z  a         traces      1  answered 400: bad",
+        "      0/2  2026-09-21T14:13:20Z  b         traces      1  answered 400: bad",
+        "      0/3  2026-09-21T14:13:20Z  b         traces      1  answered 400: bad",
     ]
-    assert run("drop", "--data-dir", tmp_path, "--id", "2", "--id", "9")[1] == "dropped: 1\n"
+    assert run("drop", "--data-dir", tmp_path, "--id", "0/2", "--id", "0/9")[1] == "dropped: 1\n"
     assert run("drop", "--data-dir", tmp_path, "--exporter", "b", "--all")[1] == "dropped: 1\n"
     (left,) = run("list", "--data-dir", tmp_path, "--format", "json")[1].splitlines()
     assert json.loads(left) == {
-        "id": 1,
+        "id": "0/1",
+        "worker": 0,
         "kept_at": "2026-09-21T14:13:20Z",
         "received_at": "1970-01-01T00:00:00Z",
         "exporter": "a",
@@ -180,14 +179,43 @@ def test_the_table_shows_letters_and_drop_forgets_them(tmp_path: Path, run: Run)
     }
 
 
-def test_what_other_workers_keep_is_named(tmp_path: Path, run: Run) -> None:
-    (tmp_path / "workers").mkdir()
-    put(tmp_path / "workers" / "1", "otlp_http/backend", b"1")
+def test_letters_of_all_workers_are_listed_by_time_and_dropped_by_worker(tmp_path: Path, run: Run) -> None:
+    for worker, kept_s in ((tmp_path, 20), (tmp_path / "workers" / "1", 10), (tmp_path / "workers" / "12", 30)):
+        put(worker, "otlp_http/backend", b"1", kept_s=kept_s)
+    put(tmp_path, "otlp_http/backend", b"2", kept_s=40)
 
-    code, out, errors = run("list", "--data-dir", tmp_path)
-    assert (code, out) == (0, "no dead letters\n")
-    assert errors == f"worker 1 keeps its dead letters apart: see --data-dir {tmp_path / 'workers' / '1'}\n"
-    assert "otlp_http/backend" in run("list", "--data-dir", tmp_path / "workers" / "1")[1]
+    listed = [json.loads(line) for line in run("list", "--data-dir", tmp_path, "--format", "json")[1].splitlines()]
+    assert [(one["id"], one["worker"]) for one in listed] == [("1/1", 1), ("0/1", 0), ("12/1", 12), ("0/2", 0)]
+
+    assert run("drop", "--data-dir", tmp_path, "--id", "1/1", "--id", "0/2", "--id", "3/1")[1] == "dropped: 2\n"
+    assert len(letters(tmp_path)) == 1
+    assert letters(tmp_path / "workers" / "1") == []
+    assert run("drop", "--data-dir", tmp_path, "--all") == (0, "dropped: 2\n", "")
+    assert letters(tmp_path / "workers" / "12") == []
+
+
+def test_letters_of_all_workers_are_replayed(tmp_path: Path, run: Run) -> None:
+    data_dir = tmp_path / "data"
+    put(data_dir, "otlp_http/backend", traces(1, 1))
+    put(data_dir / "workers" / "1", "otlp_http/backend", traces(2, 1), traces(3, 1))
+    with OtlpSink() as sink:
+        where = ("--config", config(tmp_path, sink.url), "--data-dir", data_dir)
+        done = run("replay", *where, "--exporter", "otlp_http/backend")
+
+    assert done == (0, "taken: 3, refused again: 0\n", "")
+    assert sum(body.count(traces(number, 1)) for body in sink.taken for number in (1, 2, 3)) == 3
+    assert letters(data_dir) == letters(data_dir / "workers" / "1") == []
+
+
+@pytest.mark.parametrize("wrong", ["17", "1/", "-1/2", "a/1"])
+def test_a_number_without_its_worker_is_refused(
+    tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str], wrong: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("drop", "--data-dir", tmp_path, f"--id={wrong}")
+
+    assert ended.value.code == 2
+    assert f"'{wrong}' is no WORKER/NUMBER; `otel-carbon dead-letters list` shows the ids" in capsys.readouterr().err
 
 
 def test_looking_where_there_are_none_makes_no_file(tmp_path: Path, run: Run) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from otel_carbon.gateway.config import GatewayConfig
-    from otel_carbon.journal.dead_letters import DeadLetter, DeadLetters
+    from otel_carbon.gateway.workers.letters import HeldLetter, LetterId, LettersOfWorkers
 
 __all__ = ["EXAMPLE", "HELP", "add_arguments", "run"]
 
@@ -34,8 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " --config gateway.yaml --exporter otlp_grpc/tempo",
     )
     replay.add_argument("--to", metavar="ID", help="exporter of the config to send to; default: that of --exporter")
-    drop = _action(actions, "drop", "forget it for good", " --id 17")
-    drop.add_argument("--id", type=int, action="append", metavar="N", help="a letter; may be repeated")
+    drop = _action(actions, "drop", "forget it for good", " --id 0/17")
+    drop.add_argument(
+        "--id", type=_letter_id, action="append", metavar="WORKER/NUMBER", help="as `list` shows it; may be repeated"
+    )
     drop.add_argument("--all", action="store_true", help="everything, or everything of --exporter")
 
 
@@ -47,18 +46,18 @@ def run(args: argparse.Namespace) -> int:
         StorageError: the store cannot be used.
     """
     from otel_carbon.cli.serve import data_dir, gateway_config
+    from otel_carbon.gateway.workers.letters import letters_of_workers
 
     config = gateway_config(args.config, {})
     folder = data_dir(args.data_dir, config)
-    _name_workers(folder)
-    with _store(folder, config) as store:
+    with letters_of_workers(folder, config.service.dead_letters.max_bytes) as kept:
         match args.action:
             case "list":
-                return _list(store, args)
+                return _list(kept, args)
             case "replay":
-                return _replay(store, args, config, folder)
+                return _replay(kept, args, config, folder)
             case _:
-                return _drop(store, args)
+                return _drop(kept, args)
 
 
 def _action(
@@ -79,56 +78,37 @@ def _action(
     return action
 
 
-def _name_workers(folder: Path) -> None:
-    """Say which workers keep letters apart, so that nobody takes a part for all there is."""
-    from otel_carbon.journal.dead_letters import DEAD_LETTERS_NAME
+def _letter_id(text: str) -> LetterId:
+    from otel_carbon.gateway.workers.letters import LetterId
 
-    for path in sorted(folder.glob(f"workers/*/{DEAD_LETTERS_NAME}")):
-        print(f"worker {path.parent.name} keeps its dead letters apart: see --data-dir {path.parent}", file=sys.stderr)
-
-
-@contextmanager
-def _store(folder: Path, config: GatewayConfig) -> Generator[DeadLetters | None]:
-    """Give the store, None where there is none: looking makes no file."""
-    from otel_carbon.journal.dead_letters import DEAD_LETTERS_NAME, DeadLetters
-
-    path = folder / DEAD_LETTERS_NAME
-    if not path.exists():
-        yield None
-        return
-    store = DeadLetters(path, config.service.dead_letters.max_bytes)
     try:
-        yield store
-    finally:
-        store.close()
+        return LetterId.of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; `otel-carbon dead-letters list` shows the ids") from error
 
 
-def _pages(store: DeadLetters | None, exporter_id: str | None) -> Iterator[DeadLetter]:
-    after = 0
-    while store is not None and (letters := store.letters(exporter_id, after)):
-        yield from letters
-        after = letters[-1].id
-
-
-def _list(store: DeadLetters | None, args: argparse.Namespace) -> int:
+def _list(kept: LettersOfWorkers, args: argparse.Namespace) -> int:
     import json
 
     from otel_carbon.cli.columns import aligned
 
-    letters = _pages(store, args.exporter)
+    letters = kept.letters(args.exporter)
     if args.format == "json":
-        for letter in letters:
-            print(json.dumps(_document(letter)))
+        for held in letters:
+            print(json.dumps(_document(held)))
         return 0
-    rows = [
-        (str(one.id), _time(one.kept_unix_nano), one.exporter_id, one.signal.value, f"{one.items:,}", _line(one.reason))
-        for one in letters
-    ]
+    rows = list(map(_row, letters))
     if not rows:
         print("no dead letters")
         return 0
-    print(aligned([("id", "kept", "exporter", "signal", "items", "reason"), *rows], right=(0, 4)))
+    print(aligned([("worker/id", "kept", "exporter", "signal", "items", "reason"), *rows], right=(0, 4)))
     return 0
+
+
+def _row(held: HeldLetter) -> tuple[str, ...]:
+    one = held.letter
+    kept = _time(one.kept_unix_nano)
+    return (str(held.id), kept, one.exporter_id, one.signal.value, f"{one.items:,}", _line(one.reason))
 
 
 def _line(reason: str) -> str:
@@ -137,9 +117,11 @@ def _line(reason: str) -> str:
     return text if len(text) <= _REASON_CHARS else f"{text[:_REASON_CHARS]}…"
 
 
-def _document(letter: DeadLetter) -> dict[str, str | int | None]:
+def _document(held: HeldLetter) -> dict[str, str | int | None]:
+    letter = held.letter
     return {
-        "id": letter.id,
+        "id": str(held.id),
+        "worker": held.worker,
         "kept_at": _time(letter.kept_unix_nano),
         "received_at": _time(letter.received_unix_nano),
         "exporter": letter.exporter_id,
@@ -157,7 +139,7 @@ def _time(unix_nano: int) -> str:
     return datetime.fromtimestamp(unix_nano // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _replay(store: DeadLetters | None, args: argparse.Namespace, config: GatewayConfig, folder: Path) -> int:
+def _replay(kept: LettersOfWorkers, args: argparse.Namespace, config: GatewayConfig, folder: Path) -> int:
     import asyncio
     import sys
 
@@ -167,7 +149,8 @@ def _replay(store: DeadLetters | None, args: argparse.Namespace, config: Gateway
     if args.exporter is None:
         raise ConfigError("--exporter: name whose letters to send, as `otel-carbon dead-letters list` shows them")
     exporter = replay_exporter(config, args.to or args.exporter, folder, source=str(args.config or "default config"))
-    done = Replayed(0, 0) if store is None else asyncio.run(replay(exporter, store, args.exporter))
+    stores = kept.stores.values()
+    done = asyncio.run(replay(exporter, stores, args.exporter)) if stores else Replayed(0, 0)
     print(f"taken: {done.taken:,}, refused again: {done.refused:,}")
     if done.last_refusal is not None:
         print(f"otel-carbon: refused: {done.last_refusal}", file=sys.stderr)
@@ -176,12 +159,11 @@ def _replay(store: DeadLetters | None, args: argparse.Namespace, config: Gateway
     return 1 if done.refused or done.stopped is not None else 0
 
 
-def _drop(store: DeadLetters | None, args: argparse.Namespace) -> int:
+def _drop(kept: LettersOfWorkers, args: argparse.Namespace) -> int:
     from otel_carbon.errors import ConfigError
 
     if bool(args.id) == args.all:
         raise ConfigError("name the letters with --id, or say --all")
-    ids = args.id or [letter.id for letter in _pages(store, args.exporter)]
-    dropped = 0 if store is None else store.remove(ids)
+    dropped = kept.remove(args.id or [held.id for held in kept.letters(args.exporter)])
     print(f"dropped: {dropped:,}")
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import groupby
@@ -57,27 +57,25 @@ def replay_exporter(config: GatewayConfig, exporter_id: str, data_dir: Path, *, 
     return found
 
 
-async def replay(exporter: Exporter, store: DeadLetters, of_exporter_id: str) -> Replayed:
-    """Send every letter of an exporter once. What is refused again stays.
+async def replay(exporter: Exporter, stores: Iterable[DeadLetters], of_exporter_id: str) -> Replayed:
+    """Send every letter of an exporter once, one store after the other. What is refused again stays.
 
     Raises:
-        StorageError: the store cannot be used.
+        StorageError: a store cannot be used.
     """
     await exporter.start()
-    taken = refused = after = 0
+    taken = refused = 0
     refusal: str | None = None
     try:
-        while letters := store.letters(of_exporter_id, after, _PAGE):
-            after = letters[-1].id
-            for batch in _batches(letters):
-                entries = [entry for letter in batch if (entry := store.entry(letter)) is not None]
-                error = await _attempt(exporter, entries)
-                left = {one.entry.position: one.reason for one in undelivered_of(error, entries)} if error else {}
-                taken += store.remove(entry.position for entry in entries if entry.position not in left)
-                if error is not None and not isinstance(error, PermanentExportError):
-                    return Replayed(taken, refused, refusal, stopped=str(error) or type(error).__name__)
-                refused += len(left)
-                refusal = next(iter(left.values()), refusal)
+        for store, batch in _batches_of(stores, of_exporter_id):
+            entries = [entry for letter in batch if (entry := store.entry(letter)) is not None]
+            error = await _attempt(exporter, entries)
+            left = {one.entry.position: one.reason for one in undelivered_of(error, entries)} if error else {}
+            taken += store.remove(entry.position for entry in entries if entry.position not in left)
+            if error is not None and not isinstance(error, PermanentExportError):
+                return Replayed(taken, refused, refusal, stopped=str(error) or type(error).__name__)
+            refused += len(left)
+            refusal = next(iter(left.values()), refusal)
     finally:
         await exporter.shutdown()
     return Replayed(taken, refused, refusal)
@@ -91,6 +89,14 @@ async def _attempt(exporter: Exporter, entries: Sequence[JournalEntry]) -> Carbo
     except CarbonError as error:
         return error
     return None
+
+
+def _batches_of(stores: Iterable[DeadLetters], exporter_id: str) -> Iterator[tuple[DeadLetters, list[DeadLetter]]]:
+    for store in stores:
+        after = 0
+        while letters := store.letters(exporter_id, after, _PAGE):
+            after = letters[-1].id
+            yield from ((store, batch) for batch in _batches(letters))
 
 
 def _batches(letters: Sequence[DeadLetter]) -> Iterator[list[DeadLetter]]:
