@@ -16,11 +16,12 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from otel_carbon.pipeline.endpoint import Endpoint
+from otel_carbon.receivers._early_answer import answer_early
 
 __all__ = ["TimedConnection", "TimedSite", "Timeouts", "keeps_time"]
 
 _BACKLOG = 128  # no more: without files left, asyncio reports an error for each of them, once a second
-_LAST_REQUEST_S = 1.0
+_TURNS = 10  # of the event loop: more than aiohttp takes from the last byte of a request's headers to its handler
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +60,16 @@ class TimedConnection(asyncio.Protocol):
         self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
-        """Keep a connection open for the answer to a complete request, as Go does. TLS cannot be half closed."""
+        """Keep a connection open for the answer, as Go does. TLS cannot be half closed."""
         transport = self._transport
         if transport is None or transport.get_extra_info("ssl_object") is not None:
             return self._inner.eof_received()
         self.half_closed = True
         if self._request is None:
-            self._wait(_LAST_REQUEST_S)  # one that has come in whole may not have begun yet
+            self._close_unless_begun(_TURNS)  # a request that has come in whole may not have begun yet
             return True
-        return self._request.content.is_eof()
+        _end_body(self._request)
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -87,14 +89,22 @@ class TimedConnection(asyncio.Protocol):
         """Stop the clock: the headers of a request are complete."""
         self._stop_waiting()
         self._request = request
-        if self.half_closed and not request.content.is_eof() and self._transport is not None:
-            self._transport.close()  # the rest of its body will never come
+        if self.half_closed:
+            _end_body(request)
 
     def end(self) -> None:
         """Begin to wait for the next request."""
         self._request = None
         self._in_header = False
         self._wait(self._timeouts.idle_s)
+
+    def _close_unless_begun(self, turns: int) -> None:
+        if self._request is not None or self._transport is None:
+            return
+        if turns:
+            asyncio.get_running_loop().call_soon(self._close_unless_begun, turns - 1)
+        else:
+            self._transport.close()
 
     def _wait(self, seconds: float) -> None:
         self._stop_waiting()
@@ -113,6 +123,12 @@ class TimedConnection(asyncio.Protocol):
             self._transport.abort()
         else:
             self._transport.close()
+
+
+def _end_body(request: web.BaseRequest) -> None:
+    """Let nobody wait for the rest of a body that will never come."""
+    if not request.content.is_eof():
+        request.content.set_exception(ConnectionResetError("the sender has closed its side"))
 
 
 class TimedSite(web.BaseSite):
@@ -168,6 +184,8 @@ async def _keeps_time(
         response = await handler(request)
         if connection.half_closed:
             response.force_close()
+        if not request.content.is_eof():
+            await answer_early(request, response)
         return response
     finally:
         connection.end()

@@ -111,6 +111,7 @@ class HttpServer:
             auto_decompress=False,
             shutdown_timeout=_GRACE_S,
             keepalive_timeout=_NEVER_S,  # TimedSite keeps the time
+            lingering_time=0,  # `answer_early` does it
         )
 
         def site(context: SSLContext | None) -> web.BaseSite:
