@@ -53,6 +53,15 @@ class PrometheusProcess:
             total += sum(new - old if new >= old else new for old, new in pairwise(values))
         return total
 
+    def increase(self, selector: str) -> float:
+        """Return what `increase()` of the last hour gives at the newest sample, where it extrapolates nothing.
+
+        At any other time it goes on from there to that time. Before a first sample that is zero it adds nothing.
+        """
+        newest = max(float(series["values"][-1][0]) for series in self._get("query", query=f"{selector}[1h]")["result"])
+        data = self._get("query", query=f"sum(increase({selector}[1h]))", time=repr(newest))
+        return float(data["result"][0]["value"][1])
+
     def wait_for(self, expression: str, expected: float, *, rel: float = 1e-9) -> None:
         """Wait until an expression adds up to a value."""
         got = -1.0
@@ -91,6 +100,7 @@ def running_prometheus(
     file, log = folder / "prometheus.yml", folder / "prometheus.log"
     file.write_text(config, encoding="utf-8")
     options = [f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}"]
+    options.append("--scrape.discovery-reload-interval=100ms")  # five seconds, before it scrapes at all
     with log.open("ab") as output:
         process = subprocess.Popen([binary, *options, *flags], stdout=output, stderr=output)
     try:
