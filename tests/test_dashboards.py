@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from grafana_dashboards import FOLDER, dashboards, queries
+from grafana_dashboards import dashboards, queries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from metric_attributes import metric_attributes
 
@@ -131,12 +131,3 @@ def _rules() -> list[dict[str, Any]]:
 def _asked() -> list[str]:
     panels = [query.text for query in queries() if query.language == "prometheus"]
     return [*panels, *(str(rule["expr"]) for rule in _rules())]
-
-
-def test_provisioning_names_the_data_sources_that_link_to_each_other() -> None:
-    (file,) = (FOLDER / "provisioning" / "datasources").glob("*.yml")
-    sources = {one["uid"]: one for one in yaml.safe_load(file.read_text(encoding="utf-8"))["datasources"]}
-
-    (exemplars,) = sources["prometheus"]["jsonData"]["exemplarTraceIdDestinations"]
-    assert sources[exemplars["datasourceUid"]]["type"] == "tempo"
-    assert sources["tempo"]["jsonData"]["tracesToMetrics"]["datasourceUid"] == "prometheus"

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from free_ports import free_addresses
 from gateway_process import GatewayProcess
 from grafana_dashboards import Query, queries
 from metrics_traffic import calls, every_kind, gateway_config, post
+from node_project import installed
 from prometheus_process import copy_of_rules, running_prometheus
+
+from otel_carbon.spans.marks import MARK_KEYS
 
 pytestmark = pytest.mark.e2e
 
@@ -20,6 +27,8 @@ _NOTHING_BY_DESIGN = {
     "Budget of 30 days used": "made of full hours, of which a test has none; promtool checks the rule",
 }
 _ROUNDS = 8
+_GUIDES = Path(__file__).parents[2] / "docs" / "backends"
+_TRACEQL = re.compile(r"`(\{ ?span\.[^`]+)`")
 
 
 def test_every_panel_shows_something(prometheus: Path, tmp_path: Path) -> None:
@@ -50,6 +59,34 @@ def test_the_panels_that_ask_tempo_are_few_and_known() -> None:
         "{ span.otel_carbon.co2e_grams > 1 } | select(span.otel_carbon.co2e_grams)",
         "{ } | sum_over_time(span.otel_carbon.co2e_grams) by (span.gen_ai.response.model)",
     ]
+
+
+def test_grafanas_grammar_reads_every_traceql_query_and_finds_attributes_that_are_on_spans() -> None:
+    in_guides = [found for path in sorted(_GUIDES.glob("*.md")) for found in _TRACEQL.findall(path.read_text("utf-8"))]
+    asked = [*(query.text for query in queries() if query.language == "tempo"), *in_guides]
+
+    read = _read(asked)
+
+    assert in_guides
+    assert all(each["isRead"] for each in read), asked
+    attributes = {name for each in read for name in each["attributes"]}
+    assert {name.removeprefix("span.") for name in attributes} <= MARK_KEYS | {"gen_ai.response.model"}
+    assert "span.otel_carbon.co2e_grams" in attributes
+
+
+@pytest.mark.parametrize("wrong", ["{ span.a > 1", "{ } | sum_over(span.a)", "{ span.a > } ", "{ } | select()"])
+def test_grafanas_grammar_would_tell(wrong: str) -> None:
+    (read,) = _read([wrong])
+
+    assert not read["isRead"]
+
+
+def _read(asked: list[str]) -> list[dict[str, Any]]:
+    """Return what `@grafana/lezer-traceql`, the grammar of Grafana's own editor, makes of queries."""
+    program = ["node", installed("tests/e2e/traceql") / "parse.mjs"]
+    done = subprocess.run(program, input=json.dumps(asked), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def _shows(found: dict[frozenset[tuple[str, str]], float]) -> bool:

@@ -45,16 +45,6 @@ def test_whoever_follows_the_guide_sees_an_answer_to_every_query(
             server.wait_for_data("otelcarbon_process_uptime")
 
 
-def test_the_guide_of_grafana_copies_files_that_exist_to_where_they_are_read() -> None:
-    root = _PAGE.parents[2]
-    page = (_PAGE.parent / "grafana.md").read_text(encoding="utf-8")
-    copied = [line.split()[1:] for line in _block(page, "bash").splitlines() if line.startswith("cp ")]
-    (provider,) = (root / "dashboards" / "grafana" / "provisioning" / "dashboards").glob("*.yml")
-
-    assert all(list(root.glob(source)) for source, _ in copied)
-    assert copied[-1][1].rstrip("/") in provider.read_text(encoding="utf-8")
-
-
 def _elsewhere(text: str, page: str, server: str) -> str:
     """Return a config with free ports, and a second for what takes fifteen."""
     for port in ("4317", "4318"):
