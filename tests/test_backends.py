@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from gateway_process import GatewayProcess
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
@@ -71,6 +73,22 @@ def test_a_request_that_new_relic_would_refuse_for_its_size_is_cut(
     assert taken.refused == []
     assert len(taken.traces) > 1
     assert sum(len(of.spans) for each in taken.traces for it in each.resource_spans for of in it.scope_spans) == spans
+
+
+@pytest.mark.parametrize("name", [name for name, vendor in VENDORS.items() if vendor.max_bytes < 64_000_000])
+def test_a_config_cuts_what_its_vendor_would_refuse_for_its_size(name: str) -> None:
+    exporters = yaml.safe_load(_config(name))["exporters"]
+    (batch,) = [each["sending_queue"]["batch"] for kind, each in exporters.items() if kind.startswith("otlp_")]
+
+    assert batch["sizer"] == "bytes"
+    assert 0 < batch["max_size"] <= min(VENDORS[name].max_bytes, VENDORS[name].max_metrics_bytes)
+
+
+def test_two_gateways_are_told_apart_by_datadog() -> None:
+    """It keeps one point of a series and second, and makes a tag of a resource's attribute only when asked to."""
+    headers = yaml.safe_load(_config("datadog"))["exporters"]["otlp_http/datadog"]["headers"]
+
+    assert json.loads(headers["dd-otel-metric-config"]) == {"resource_attributes_as_tags": True}
 
 
 @pytest.mark.parametrize("name", VENDORS)

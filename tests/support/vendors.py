@@ -37,7 +37,9 @@ class Vendor:
     metrics: str | None = None
     metrics_headers: Mapping[str, str] = field(default_factory=dict)
     temporalities: frozenset[int] = frozenset({DELTA, CUMULATIVE})
-    max_bytes: int = 20 << 20
+    max_bytes: int = 64_000_000
+    max_metrics_bytes: int = 64_000_000
+    takes_with: int = 200
     refuses_with: int = 401
 
 
@@ -55,10 +57,18 @@ VENDORS = {
         {"DD_API_KEY": "key"},
         metrics="/v1/metrics",
         temporalities=frozenset({DELTA}),
+        max_bytes=3_200_000,
+        max_metrics_bytes=5_000_000,
+        takes_with=202,
         refuses_with=403,
     ),
     "signoz": Vendor(
-        "/v1/traces", {"signoz-ingestion-key": "key"}, {"SIGNOZ_INGESTION_KEY": "key"}, metrics="/v1/metrics"
+        "/v1/traces",
+        {"signoz-ingestion-key": "key"},
+        {"SIGNOZ_INGESTION_KEY": "key"},
+        metrics="/v1/metrics",
+        max_bytes=16_000_000,
+        max_metrics_bytes=16_000_000,
     ),
     "langfuse": Vendor(
         "/api/public/otel/v1/traces",
@@ -78,6 +88,7 @@ VENDORS = {
         {"NEW_RELIC_LICENSE_KEY": "key"},
         metrics="/v1/metrics",
         max_bytes=1_000_000,
+        max_metrics_bytes=1_000_000,
         refuses_with=403,
     ),
     "dynatrace": Vendor(
@@ -86,6 +97,8 @@ VENDORS = {
         {"DT_ENVIRONMENT": "abc12345", "DT_TOKEN": "token"},
         metrics="/api/v2/otlp/v1/metrics",
         temporalities=frozenset({DELTA}),
+        max_bytes=8_000_000,
+        max_metrics_bytes=4_000_000,
     ),
 }
 
@@ -140,14 +153,14 @@ def _judged(vendor: Vendor, taken: Intake, path: str, headers: Mapping[str, str]
     plain = gzip.decompress(body) if headers.get("content-encoding") == "gzip" else body
     if path == vendor.traces:
         taken.traces.append(ExportTraceServiceRequest.FromString(plain))
-        return 200, ""
+        return vendor.takes_with, ""
     request = ExportMetricsServiceRequest.FromString(plain)
     for metric in (each for it in request.resource_metrics for scope in it.scope_metrics for each in scope.metrics):
         temporality = (metric.histogram if metric.HasField("histogram") else metric.sum).aggregation_temporality
         if temporality not in vendor.temporalities:
             return 400, f"{metric.name} has temporality {temporality}"
     taken.metrics.append(request)
-    return 200, ""
+    return vendor.takes_with, ""
 
 
 def _refusal(vendor: Vendor, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
@@ -159,4 +172,5 @@ def _refusal(vendor: Vendor, path: str, headers: Mapping[str, str], body: bytes)
             return vendor.refuses_with, f"{name} is {headers.get(name)!r}"
     if headers.get("content-type") != "application/x-protobuf":
         return 415, f"content-type {headers.get('content-type')!r}"
-    return (413, f"{len(body)} bytes") if len(body) > vendor.max_bytes else (200, "")
+    largest = vendor.max_metrics_bytes if path == vendor.metrics else vendor.max_bytes
+    return (413, f"{len(body)} bytes") if len(body) > largest else (200, "")
