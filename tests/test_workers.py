@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 
 from otel_carbon.errors import CarbonError, PermanentExportError, RetryableExportError
 from otel_carbon.gateway.telemetry import Family
+from otel_carbon.gateway.workers import link
 from otel_carbon.gateway.workers.folders import journal_dir, left_over, remove
-from otel_carbon.gateway.workers.link import Link, LinkError
+from otel_carbon.gateway.workers.link import Link, LinkError, UnansweredError
 from otel_carbon.gateway.workers.ports import ReservedPorts
 from otel_carbon.gateway.workers.relay import RelayedExporter
 from otel_carbon.gateway.workers.role import WorkerRole
@@ -135,7 +137,7 @@ def test_a_program_that_shares_its_port_with_anybody_is_noticed() -> None:
 async def _linked(**answers: Any) -> tuple[Link, Link, list[asyncio.Task[None]]]:
     ours, theirs = socket.socketpair()
     links = (await Link.over(ours, {}), await Link.over(theirs, answers))
-    return *links, [asyncio.create_task(link.run()) for link in links]
+    return *links, [asyncio.create_task(each.run()) for each in links]
 
 
 async def test_questions_are_answered_whatever_their_order() -> None:
@@ -177,6 +179,22 @@ async def test_a_question_to_a_process_that_ends_or_fails_is_an_error() -> None:
     with pytest.raises(LinkError, match="has ended"):
         await asking.ask("fails")
     await asyncio.gather(*tasks)
+
+
+async def test_questions_do_not_pile_up_for_a_process_that_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "_MOST_UNREAD_BYTES", 1 << 20)
+    ours, theirs = socket.socketpair()
+    asking = await Link.over(ours, {})
+
+    async def asks() -> None:
+        for _ in range(20):
+            with suppress(UnansweredError):
+                await asking.ask("export", "x" * (1 << 18), timeout_s=0.001)
+
+    with theirs, pytest.raises(LinkError, match=r"does not read \(export\)"):
+        await asks()
+    asking.close()
+    await asking.run()
 
 
 async def test_a_relayed_exporter_fails_as_the_one_behind_it() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from spans import traces
+from tcp import http_client
 
 from otel_carbon.connectors import carbon_metrics
 from otel_carbon.errors import ConfigError
@@ -18,6 +19,8 @@ from otel_carbon.exporters.ledger import Config as LedgerConfig
 from otel_carbon.exporters.ledger import LedgerExporter
 from otel_carbon.gateway.components import Catalogue
 from otel_carbon.gateway.config import GatewayConfig, parse_config
+from otel_carbon.gateway.service import Gateway
+from otel_carbon.gateway.workers import tell
 from otel_carbon.gateway.workers.counting import HostedCounters
 from otel_carbon.gateway.workers.hosted import check_hosted
 from otel_carbon.gateway.workers.link import LinkError, UnansweredError
@@ -162,11 +165,52 @@ async def test_what_is_told_before_a_worker_is_killed_is_heard() -> None:
 
     await asyncio.to_thread(teller.tell, long)
     teller.tell(("counted all",))
-    teller.close()
+    await asyncio.to_thread(teller.close)
     await asyncio.wait_for(told.ended(), 30)
 
     assert heard == [long, ("counted all",)]
     teller.tell(("counted all",))  # to nobody: nothing is raised
+
+
+async def test_a_supervisor_that_does_not_read_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs, ours = socket.socketpair()
+    teller, heard, stopped = Teller(theirs, patience_s=0.0), list[Message](), "the supervisor does not take in"
+    messages = [("counted", "carbon_metrics", [number, bytes(24_000)]) for number in range(200)]
+    monkeypatch.setattr(tell, "_MOST_UNREAD_BYTES", 1 << 20)
+
+    for message in messages:
+        teller.tell(message)  # more than a socket holds, and nobody reads
+    assert (teller.refusal() or "").startswith(stopped)
+    told = await Told.over(ours, heard.append)
+    await asyncio.to_thread(teller.close, 30.0)
+    await asyncio.wait_for(told.ended(), 30)
+
+    assert heard == messages
+    assert teller.refusal() is None
+
+
+async def test_senders_are_told_to_come_back_while_nothing_more_can_be_counted(tmp_path: Path) -> None:
+    why: list[str] = []
+    relay = Relay(_FirstWorker().ask, lambda _message: None, lambda: why[0] if why else None)
+    config = _CONFIG.replace("grpc: ", 'http: {{endpoint: "127.0.0.1:0"}}').format(settings=_ALL)
+    gateway = Gateway(
+        relay.standing_in(parse_config(config, {}, Catalogue.bundled(), source="test")), tmp_path, source="test"
+    )
+    await gateway.start()
+    try:
+        async with http_client(gateway.endpoints["http"], headers={"Content-Type": "application/x-protobuf"}) as client:
+
+            async def status() -> int:
+                async with client.post("/v1/traces", data=traces(0, 1)) as answer:
+                    return answer.status
+
+            assert await status() == 200
+            why.append("the supervisor is stopped")
+            assert (await status(), gateway.unready_reason()) == (503, why[0])
+            why.clear()
+            assert (await status(), gateway.unready_reason()) == (200, None)
+    finally:
+        await gateway.stop()
 
 
 def test_what_a_ledger_took_back_is_taken_once() -> None:

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linu
 _WORKERS = ("--workers", "2")
 _MOST_CONNECTIONS = 200
 _PATIENCE_S = 90.0
+_UNREAD = 4000
 _PAGE = """\
 receivers: {otlp: {protocols: {http: }}}
 processors: {carbon: }
@@ -136,9 +137,7 @@ def test_two_workers_answer_as_one_and_a_killed_one_loses_nothing(tmp_path: Path
         _until(lambda: it.metric("otel_carbon_enriched_spans_total", page[0]) >= distinct)
         assert it.metric("otel_carbon_calls_total", page[0]) == distinct
 
-        victim = it.workers()["1"]["pid"]
-        os.kill(victim, signal.SIGKILL)
-        _until(lambda: it.workers().get("1", {}).get("pid", victim) != victim and it.workers()["1"]["ready"])
+        _killed(it, "1")
         it.send_until_both_have_some()
         assert it.accepted() >= distinct + 20
         assert it.metric("otelcarbon_worker_restarts", f"{it.web}/metrics") == 1
@@ -156,12 +155,12 @@ def test_the_counters_of_all_workers_are_one_and_equal_the_ledger(tmp_path: Path
         for number in range(it.sent):
             it.send(number)  # each call again, to whichever worker
             it.post(_seen_by_another_library(number))  # and as another instrumentation sees it
-        victim = it.workers()["1"]["pid"]
-        it.send()
-        os.kill(victim, signal.SIGKILL)  # what it acknowledged is counted
-        _until(lambda: it.workers().get("1", {}).get("pid", victim) != victim and it.workers()["1"]["ready"])
+        for worker in ("1", "0"):  # the metrics of all leave through the pipelines of the first
+            it.send()
+            _killed(it, worker)  # what it acknowledged is counted
         for number in range(it.sent):
             it.send(number)
+        _sent_while_the_supervisor_is_stopped(it)
 
         _until(lambda: _net(it, page) == _net_of_ledger(data_dir))
         assert _net_of_ledger(data_dir)[0] == it.sent
@@ -170,6 +169,23 @@ def test_the_counters_of_all_workers_are_one_and_equal_the_ledger(tmp_path: Path
         instances = set(re.findall(r'instance="([^"]+)"', it.page(page)))
         assert len(instances) == 1
         assert it.gateway.stop() == 0
+
+
+def _killed(it: _Workers, worker: str) -> None:
+    victim = it.workers()[worker]["pid"]
+    os.kill(victim, signal.SIGKILL)
+    _until(lambda: it.workers().get(worker, {}).get("pid", victim) != victim and it.workers()[worker]["ready"])
+
+
+def _sent_while_the_supervisor_is_stopped(it: _Workers) -> None:
+    """Have more counted than the sockets to the supervisor hold, with nobody to read them."""
+    os.kill(it.gateway.process.pid, signal.SIGSTOP)
+    try:
+        for _ in range(_UNREAD // 100):
+            it.post(traces(it.sent, 100))
+            it.sent += 100
+    finally:
+        os.kill(it.gateway.process.pid, signal.SIGCONT)
 
 
 def _net(it: _Workers, page: str) -> tuple[float, float]:
@@ -220,12 +236,24 @@ def _delivered(data_dir: Path, config: str, left: Path) -> bool:
         return one.gateway.stop() == 0
 
 
-@pytest.mark.timeout(120)
-def test_workers_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
-    with _running(tmp_path / "data", _PAGE, *_WORKERS) as it:
+@pytest.mark.timeout(240)
+def test_workers_end_with_a_supervisor_that_is_killed_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with _running(data_dir, _PAGE, *_WORKERS) as it:
+        it.send_until_both_have_some()
+        sent, address = it.sent, it.gateway.ready["http"].removeprefix("http://")
         pids = [worker["pid"] for worker in it.workers().values()]
         assert len(pids) == 2
 
         it.gateway.kill()
 
         _until(lambda: not any(map(_lives, pids)))
+
+    with _running(data_dir, _PAGE, *_WORKERS, "--http", address) as again:
+        again.sent = sent
+        again.send_until_both_have_some()
+        page = re.findall(r"metrics are on (\S+)", again.gateway.log())[-1]
+        _until(lambda: _net(again, page)[0] == again.sent - sent)  # counters begin again
+        assert again.gateway.stop() == 0
+
+    assert _calls(data_dir) == again.sent

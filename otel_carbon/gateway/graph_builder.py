@@ -171,8 +171,11 @@ class _Builder:
         return earlier if earlier is not None and earlier.stays and earlier.made_from == made_from else None
 
     def _refusals(self, source_id: str) -> tuple[Refusal, ...]:
-        processors = (one for id_ in self._fed_by(source_id) for one in self._processors[id_].values())
-        return tuple(processor.refusal for processor in processors if isinstance(processor, Refusing))
+        fed = self._fed_by(source_id)
+        behind = [one for id_ in fed for one in self._processors[id_].values()]
+        connectors = [(Kind.CONNECTOR, end) for id_ in fed for end in self._wanted[id_].exporters]
+        behind += [self._built[key].component for key in connectors if key in self._built]
+        return tuple(one.refusal for one in behind if isinstance(one, Refusing))
 
     def _accounts(self, source_id: str) -> bool:
         fed = self._fed_by(source_id)

@@ -89,7 +89,7 @@ class Processor(Protocol):
 
 @runtime_checkable
 class Refusing(Protocol):
-    """A processor that can say, before anything is read, that it would refuse it: `memory_limiter`."""
+    """A processor or connector that can say before anything is read that it must not come: `memory_limiter`."""
 
     def refusal(self) -> str | None:
         """Return why everything is refused now; None when it is taken. May be called from any thread."""

@@ -18,6 +18,7 @@ Answer = Callable[[Any], Awaitable[Any]]
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_LINE = 256 << 20
+_MOST_UNREAD_BYTES = 16 << 20  # questions are repeated: without a limit they pile up where the other process is stopped
 
 
 class LinkError(Exception):
@@ -56,6 +57,8 @@ class Link:
         """
         if not self._is_open:
             raise LinkError("the other process has ended")
+        if self._writer.transport.get_write_buffer_size() > _MOST_UNREAD_BYTES:
+            raise LinkError(f"the other process does not read ({what})")
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         self._write({"number": number, "ask": what, "about": about})

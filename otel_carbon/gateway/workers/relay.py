@@ -30,9 +30,13 @@ _LAST_METRICS_WITHIN_S = 20.0  # receivers of all workers have 10 s for what the
 class Relay:
     """The way from a worker to its supervisor: what is asked, and what is told without an answer."""
 
-    def __init__(self, ask: Ask, tell: Callable[[Message], None]) -> None:
+    def __init__(
+        self, ask: Ask, tell: Callable[[Message], None], refusal: Callable[[], str | None] = lambda: None
+    ) -> None:
         self.ask = ask
         self.tell = tell
+        self.refusal = refusal
+        """Returns why nothing that is counted should be taken now."""
         self.is_ending = False
         """Whether the worker stops; a connector that stops alone is only exchanged for another one."""
         self.counters: dict[str, RelayedCounters] = {}
@@ -89,6 +93,10 @@ class RelayedCounters:
             self._relay.tell(("counted all",))
             with suppress(LinkError):
                 await self._relay.ask("last metrics", self._id, timeout_s=_LAST_METRICS_WITHIN_S)
+
+    def refusal(self) -> str | None:
+        """Return why nothing should be taken now that would be counted: what was counted cannot be told."""
+        return self._relay.refusal()
 
     def observe(self, payload: Payload) -> None:
         """Tell what this worker marked, before the sender hears that it is taken."""

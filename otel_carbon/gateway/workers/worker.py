@@ -49,7 +49,7 @@ async def run_worker(
     teller = Teller(socket.socket(fileno=role.tell_fd))
     answers = {"state": worker.state, "describe": worker.describe, "consume": worker.consume}
     link = await Link.over(socket.socket(fileno=role.link_fd), answers)
-    worker.relay = relay = Relay(link.ask, teller.tell)
+    worker.relay = relay = Relay(link.ask, teller.tell, teller.refusal)
     listening = asyncio.create_task(link.run(), name="link to the supervisor")
     listening.add_done_callback(_abandoned)
     gateway = Gateway(
