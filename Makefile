@@ -4,7 +4,7 @@ VENV := .venv
 PYTEST_ARGS ?= -n auto
 STAMP := $(VENV)/.installed
 
-.PHONY: run test e2e crash matrix check sbom licences fuzz clean
+.PHONY: run test e2e crash matrix check sbom licences audit fuzz clean
 
 run: $(STAMP)  ## the whole path on real input; ONCE=1 ends after the report
 	$(VENV)/bin/otel-carbon demo $(if $(ONCE),--once)
@@ -13,8 +13,8 @@ test: $(STAMP)  ## format, lint, types, import contracts, tests
 	VENV=$(VENV) scripts/check
 	$(VENV)/bin/pytest $(PYTEST_ARGS)
 
-e2e: $(STAMP)  ## a real Collector, Prometheus and Jaeger (Go, prometheus), the Next.js example (Node.js 20.9), a browser (chromium)
-	scripts/build-otelcol && scripts/build-prometheus && scripts/build-jaeger  # before the tests: they have a time limit
+e2e: $(STAMP)  ## a real Collector, Prometheus, Jaeger and kustomize (Go, prometheus), the Next.js example (Node.js 20.9), a browser (chromium)
+	scripts/build-otelcol && scripts/build-prometheus && scripts/build-jaeger && scripts/build-kustomize  # before the tests: they have a time limit
 	$(VENV)/bin/pytest -m e2e -n 2 --dist loadfile tests/e2e
 
 matrix: $(STAMP)  ## real libraries on six SDKs against a mock provider; about a quarter of an hour
@@ -36,6 +36,9 @@ sbom: $(STAMP)  ## what is installed with the gateway, as CycloneDX, in dist/sbo
 
 licences: sbom  ## refuse what is installed with the gateway under a licence that does not go with ours
 	$(PYTHON) scripts/check-licences dist/sbom.cdx.json
+
+audit: sbom  ## refuse what is installed with the gateway and has a known weakness; says what the index has no answer for
+	$(VENV)/bin/python scripts/audit $(AUDIT_ARGS) .cache/sbom/lib/python3.*/site-packages
 
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= protobuf otlp_json compressed config tokens

@@ -37,6 +37,12 @@ def jaeger() -> Path:
     return _built("build-jaeger")
 
 
+@pytest.fixture(scope="session")
+def kustomize() -> Path:
+    """Return a real kustomize, built on first use."""
+    return _built("build-kustomize")
+
+
 def _built(script: str) -> Path:
     built = subprocess.run([_ROOT / "scripts" / script], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
