@@ -60,7 +60,7 @@ def test_the_steps_of_the_build_stage_give_a_gateway_that_takes_the_config_of_th
             copy = shutil.copytree if (_ROOT / name).is_dir() else shutil.copy
             copy(_ROOT / name, source / name)
     (command,) = json.loads(_checked(buildkit, _DOCKERFILE).stdout)["build"]
-    moved = command.replace("/opt/otel-carbon", str(prefix)).replace("/empty", str(tmp_path / "empty"))
+    moved = command.replace("/opt/otel-carbon", str(prefix)).replace("/state", str(tmp_path / "state"))
 
     done = subprocess.run(["sh", "-c", moved], cwd=source, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
