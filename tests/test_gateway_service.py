@@ -202,6 +202,22 @@ async def test_a_full_journal_refuses_and_says_so_until_there_is_room(tmp_path: 
         await _until(lambda: len(dead.got) == 2)
 
 
+async def test_workers_share_the_sizes_that_the_config_names(tmp_path: Path) -> None:
+    sizes = "workers: 2\n      journal: {max_bytes: 40}\n      dead_letters: {max_bytes: 40}"
+    async with _running(_TWO_OUTLETS.replace("service:\n", f"service:\n      {sizes}\n"), tmp_path) as gateway:
+        dead, inlet = _outlet(gateway, "outlet/a"), _inlet(gateway)
+        dead.failing = PermanentExportError("no")
+        for body in (b"1234", b"5678"):  # 11 bytes each with the mark
+            await inlet.take(payload(body))
+            await _until(lambda: gateway.describe()["journal"]["live_bytes"] == 0)
+        assert _letters(gateway) == [("5678+marker", "no")]
+
+        dead.failing = RetryableExportError("down")
+        await inlet.take(payload(b"1234"))
+        with pytest.raises(UnavailableError, match="of 20 bytes wait"):
+            await inlet.take(payload(b"1234"))
+
+
 async def test_a_connector_sees_what_was_acknowledged_and_feeds_the_next_pipeline(tmp_path: Path) -> None:
     text = """\
         receivers: {inlet: }

@@ -136,6 +136,22 @@ async def test_a_taken_port_is_an_error_that_names_it(protocol: str) -> None:
             await OtlpReceiver(config, Settings("otlp", {}, {})).start()
 
 
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+async def test_an_address_of_another_machine_is_said_to_be_one(protocol: str) -> None:
+    config = {
+        "grpc": Config(Protocols(grpc=GrpcConfig("192.0.2.1:4317", allow_unauthenticated=True))),
+        "http": Config(Protocols(http=HttpConfig("192.0.2.1:4317", allow_unauthenticated=True))),
+    }[protocol]
+
+    with pytest.raises(ConfigError) as raised:
+        await OtlpReceiver(config, Settings("otlp", {}, {})).start()
+
+    assert str(raised.value) == (
+        f"protocols::{protocol}::endpoint: cannot listen on 192.0.2.1:4317: Cannot assign requested address; "
+        "set an address that this machine has, as 127.0.0.1, or 0.0.0.0 for all of them"
+    )
+
+
 async def test_a_receiver_that_cannot_have_both_ports_gives_the_first_one_back() -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         grpc_port, http_port = free_port(), busy.getsockname()[1]
@@ -172,7 +188,8 @@ async def test_shutdown_is_safe_before_start_and_twice() -> None:
         (lambda: HttpConfig(max_response_body_size=0), "max_response_body_size must be at least 1 byte"),
         (lambda: HttpConfig(read_header_timeout="0s"), "read_header_timeout must be longer"),
         (lambda: HttpConfig(idle_timeout="0s"), "idle_timeout must be longer"),
-        (lambda: GrpcConfig(max_concurrent_streams=-1), "max_concurrent_streams must not be negative"),
+        (lambda: GrpcConfig(max_concurrent_streams=-1), "max_concurrent_streams must be between 0, no limit, and"),
+        (lambda: GrpcConfig(max_concurrent_streams=1 << 31), "max_concurrent_streams must be between 0, no limit, and"),
         (lambda: HttpConfig("http://localhost:4318"), "protocols::http::endpoint"),
         (lambda: HttpConfig("localhost:70000"), "is not an address"),
         (lambda: HttpConfig(max_request_body_size=0), "max_request_body_size must be at least 1 byte"),

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from otel_carbon.errors import CarbonError, PermanentExportError, RetryableExportError
+from otel_carbon.errors import CarbonError, PermanentExportError, RetryableExportError, StorageError
 from otel_carbon.gateway.telemetry import Family
 from otel_carbon.gateway.workers import link
-from otel_carbon.gateway.workers.folders import journal_dir, left_over, remove
+from otel_carbon.gateway.workers.folders import check_free, journal_dir, left_over, remove
 from otel_carbon.gateway.workers.link import Link, LinkError, UnansweredError
 from otel_carbon.gateway.workers.ports import ReservedPorts
 from otel_carbon.gateway.workers.relay import RelayedExporter
 from otel_carbon.gateway.workers.role import WorkerRole
 from otel_carbon.gateway.workers.sums import as_families, as_plain, counters, described_together, summed
+from otel_carbon.journal import DataDirectory
 from otel_carbon.pipeline.component import JournalEntry
 from otel_carbon.pipeline.endpoint import Endpoint
 from otel_carbon.pipeline.pdata import Payload, Signal
@@ -78,6 +79,25 @@ def test_the_oldest_failure_stands_for_a_cursor_and_what_waits_is_added_up() -> 
         "failing_since": "2026-11-24T08:00:00+00:00",
     }
     assert together["workers"] == workers
+
+
+async def test_a_folder_of_another_gateway_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otel_carbon.gateway.workers.folders._ENDS_WITHIN_S", 0.0)
+    with (
+        DataDirectory(journal_dir(tmp_path, 1), 4711),
+        pytest.raises(StorageError, match=r"workers/1 is in use by process 4711; stop that process or choose"),
+    ):
+        await check_free(tmp_path, range(2))
+
+
+async def test_workers_that_are_just_ending_are_waited_for(tmp_path: Path) -> None:
+    ending = DataDirectory(tmp_path)
+    checking = asyncio.create_task(check_free(tmp_path, range(1)))
+    await asyncio.sleep(0)
+    assert not checking.done()
+
+    ending.close()
+    await checking
 
 
 def test_journals_of_workers_beyond_the_wanted_ones_are_left_over(tmp_path: Path) -> None:

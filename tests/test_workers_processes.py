@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from gateway_process import GatewayProcess
+from gateway_process import GatewayProcess, run_cli
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from span_sink import SpanSink, serving_sink
 from spans import traces
@@ -25,6 +25,7 @@ from spans import traces
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux deals connections out to processes")
 
 _WORKERS = ("--workers", "2")
+_LISTEN = ("grpc", "http", "web")
 _MOST_CONNECTIONS = 200
 _PATIENCE_S = 90.0
 _UNREAD = 4000
@@ -137,6 +138,8 @@ def test_two_workers_answer_as_one_and_a_killed_one_loses_nothing(tmp_path: Path
         _until(lambda: it.metric("otel_carbon_enriched_spans_total", page[0]) >= distinct)
         assert it.metric("otel_carbon_calls_total", page[0]) == distinct
 
+        for folder in (data_dir, data_dir / "workers" / "1"):  # whom to stop, not a worker that is started again
+            assert (folder / "lock").read_text(encoding="ascii") == f"{it.gateway.process.pid}\n"
         _killed(it, "1")
         it.send_until_both_have_some()
         assert it.accepted() >= distinct + 20
@@ -234,6 +237,22 @@ def _delivered(data_dir: Path, config: str, left: Path) -> bool:
         _until(lambda: not left.exists())
         _until(lambda: not any(worker["journal"]["live_bytes"] for worker in one.workers().values()))
         return one.gateway.stop() == 0
+
+
+@pytest.mark.timeout(120)
+def test_why_a_worker_does_not_start_is_the_last_line(tmp_path: Path) -> None:
+    letters = tmp_path / "workers" / "1" / "dead_letters.db"
+    letters.parent.mkdir(parents=True)
+    letters.write_bytes(b"a text, and no database of any kind")
+
+    done = run_cli("serve", "--data-dir", str(tmp_path), *_WORKERS, *(f"--{each}=127.0.0.1:0" for each in _LISTEN))
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"otel-carbon: worker 1 does not start: dead letters {letters} cannot be used: file is not a database; "
+        "check that the disk has room and is writable, or move the file away"
+    )
+    assert "the supervisor has ended" not in done.stderr
 
 
 @pytest.mark.timeout(240)

@@ -17,6 +17,7 @@ from otel_carbon.gateway.graph_builder import build_graph
 from otel_carbon.gateway.live import fixed_changes
 from otel_carbon.gateway.own_footprint import Measured, OwnFootprint, place_of
 from otel_carbon.gateway.running import Running
+from otel_carbon.gateway.service_config import share_bytes
 from otel_carbon.gateway.status import describe, register_own, unready_reason
 from otel_carbon.gateway.telemetry import SelfMetrics, exposition
 from otel_carbon.gateway.tracing import Tracing, start_tracing
@@ -37,7 +38,8 @@ class Gateway:
     """Receives, writes down, acknowledges and delivers, as its config says.
 
     `data_dir` holds what belongs together with the ledger; `journal_dir`, by default the same, is locked by this
-    gateway and holds the journal. `shared` is given to components beside what the gateway has for them.
+    gateway, in the name of the process `owner_pid`, and holds the journal. `shared` is given to components beside what
+    the gateway has for them.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Gateway:
         *,
         source: str,
         journal_dir: Path | None = None,
+        owner_pid: int | None = None,
         shared: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.telemetry = SelfMetrics()
@@ -55,6 +58,7 @@ class Gateway:
         """What it runs with now."""
         self._source = source
         self._journal_dir = journal_dir or data_dir
+        self._owner_pid = owner_pid
         self._shared = shared
         self._directory: DataDirectory | None = None
         self._journal: Journal | None = None
@@ -98,12 +102,13 @@ class Gateway:
             CarbonError: a port is taken.
         """
         try:
-            self._directory = DataDirectory(self._journal_dir)
-            wanted = self.config.service.journal
-            settings = JournalSettings(wanted.max_bytes, wanted.fsync, duration_s(wanted.max_age, "max_age"))
+            self._directory = DataDirectory(self._journal_dir, self._owner_pid)
+            service, wanted = self.config.service, self.config.service.journal
+            max_age_s = 0.0 if wanted.max_age is None else duration_s(wanted.max_age, "max_age")
+            settings = JournalSettings(share_bytes(service, wanted.max_bytes), wanted.fsync, max_age_s)
             self._journal = Journal(self._journal_dir / JOURNAL_NAME, settings)
             self._dead_letters = DeadLetters(
-                self._journal_dir / DEAD_LETTERS_NAME, self.config.service.dead_letters.max_bytes
+                self._journal_dir / DEAD_LETTERS_NAME, share_bytes(service, service.dead_letters.max_bytes)
             )
             self._tracing = start_tracing(self.config.service.telemetry.traces)
             self._running = Running(self._journal, self._dead_letters, self.telemetry, self._tracing)

@@ -24,6 +24,7 @@ __all__ = [
     "ServiceConfig",
     "TelemetryConfig",
     "WebConfig",
+    "share_bytes",
 ]
 
 _GIB = 1 << 30
@@ -36,19 +37,20 @@ class JournalConfig:
     """`service::journal`: how much may wait to be delivered, how long, and what an acknowledgement outlives.
 
     Raises:
-        ConfigError: the size is not positive, or the age is no duration.
+        ConfigError: the size is not positive, or the age is no duration longer than nothing.
     """
 
     max_bytes: int = 2 * _GIB
-    max_age: str = "168h"
-    """In time that the gateway ran; `0s` is no limit."""
+    max_age: str | None = "168h"
+    """In time that the gateway ran; null is no limit."""
     fsync: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a journal that could hold nothing."""
         if self.max_bytes <= 0:
             raise ConfigError("max_bytes: must be more than 0; the default is 2GiB")
-        duration_s(self.max_age, "max_age")
+        if self.max_age is not None and duration_s(self.max_age, "max_age") <= 0:
+            raise ConfigError("max_age: nothing could wait for 0s; write null for no limit, or leave it out for 168h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,10 @@ class LogSamplingConfig:
         """Refuse what cannot work."""
         if duration_s(self.tick, "tick") <= 0:
             raise ConfigError("tick: must be longer than 0s; enabled: false switches sampling off")
-        if self.initial < 1 or self.thereafter < 0:
-            raise ConfigError("initial: must be at least 1, and thereafter at least 0")
+        if self.initial < 1:
+            raise ConfigError("initial: must be at least 1")
+        if self.thereafter < 0:
+            raise ConfigError("thereafter: must be at least 0, which writes none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ class ServiceConfig:
     """`service`: the pipelines, and the settings of the process.
 
     `drain_timeout` is how long a stopping gateway goes on delivering; the rest stays in the journal. `workers` is how
-    many processes share the ports; each has a journal of its own, so `journal::max_bytes` is for each.
+    many processes share the ports; each has a journal and dead letters of its own, so that the sizes are dealt out.
 
     Raises:
         ConfigError: the timeout is not a duration, or the number of workers makes no sense.
@@ -153,3 +157,8 @@ class ServiceConfig:
             raise ConfigError(f"workers: must be between 1 and {_MOST_WORKERS}; one per core is as many as help")
         if self.workers > 1 and not sys.platform.startswith("linux"):
             raise ConfigError("workers: only Linux deals connections out to several processes; leave it at 1")
+
+
+def share_bytes(service: ServiceConfig, max_bytes: int) -> int:
+    """Return what each worker may take of a size on the disk: together they take no more than was asked for."""
+    return max(1, max_bytes // service.workers)

@@ -22,9 +22,10 @@ class DataDirectory:
         StorageError: it cannot be created or written, or another process has it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, owner_pid: int | None = None) -> None:
+        """Lock it. `owner_pid` is the process to stop, to whom another is pointed: this one, if nothing is said."""
         self.path = path
-        self._lock: int | None = _locked(path)
+        self._lock: int | None = _locked(path, os.getpid() if owner_pid is None else owner_pid)
 
     def close(self) -> None:
         """Give the directory free. Safe to call twice."""
@@ -43,7 +44,7 @@ class DataDirectory:
         self.close()
 
 
-def _locked(path: Path) -> int:
+def _locked(path: Path, owner_pid: int) -> int:
     try:
         _make(path)
         lock = os.open(path / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -54,7 +55,7 @@ def _locked(path: Path) -> int:
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _write_pid(lock)
+        _write_pid(lock, owner_pid)
     except OSError as error:
         owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(lock)
@@ -78,9 +79,9 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _write_pid(lock: int) -> None:
+def _write_pid(lock: int, pid: int) -> None:
     os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode("ascii"), 0)
+    os.pwrite(lock, f"{pid}\n".encode("ascii"), 0)
 
 
 def _refused(path: Path, error: OSError, owner: str) -> StorageError:

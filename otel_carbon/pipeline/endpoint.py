@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from otel_carbon.errors import ConfigError
 
-__all__ = ["Endpoint", "parse_endpoint", "taken_port"]
+__all__ = ["Endpoint", "parse_endpoint"]
 
 _MAX_PORT = 65535
 
@@ -34,11 +34,3 @@ def parse_endpoint(text: str, key: str) -> Endpoint:
     if not colon or not port.isdecimal() or int(port) > _MAX_PORT or (":" in host and not bracketed) or "/" in host:
         raise ConfigError(f"{key}: {text!r} is not an address to listen on; write host:port, as 127.0.0.1:4317")
     return Endpoint(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104  `:4317` asks for it, as in the Collector
-
-
-def taken_port(endpoint: Endpoint, key: str, reason: str) -> ConfigError:
-    """Return the error for an address that cannot be listened on."""
-    return ConfigError(
-        f"{key}: cannot listen on {endpoint}: {reason}; "
-        "stop the program that has this port, or set another one (port 0 takes any free one)"
-    )

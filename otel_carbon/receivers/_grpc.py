@@ -11,7 +11,8 @@ import grpc
 import grpc.aio
 
 from otel_carbon.errors import CarbonError, ConfigError
-from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint, taken_port
+from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint
+from otel_carbon.pipeline.listening import cannot_listen
 from otel_carbon.pipeline.pdata import Signal
 from otel_carbon.receivers._answer import MAX_RESPONSE_BYTES, answer_protobuf
 from otel_carbon.receivers._grpc_keepalive import KeepaliveConfig, keepalive_options
@@ -35,6 +36,7 @@ _PATH = "protocols::grpc"
 _KEY = f"{_PATH}::endpoint"
 _GRACE_S = 10.0
 _MAX_MESSAGE_MIB = 2047  # gRPC holds the size in 32 bits
+_MOST_STREAMS = (1 << 31) - 1
 _CODES: Mapping[int, grpc.StatusCode] = MappingProxyType({code.value[0]: code for code in grpc.StatusCode})
 
 _Handler = Callable[[bytes, "grpc.aio.ServicerContext[bytes, bytes]"], Awaitable[bytes]]
@@ -71,8 +73,8 @@ class GrpcConfig:
         for key in ("max_recv_msg_size_mib", "max_send_msg_size_mib"):
             if not 1 <= getattr(self, key) <= _MAX_MESSAGE_MIB:
                 raise ConfigError(f"{_PATH}::{key} must be between 1 and {_MAX_MESSAGE_MIB}")
-        if self.max_concurrent_streams < 0:
-            raise ConfigError("protocols::grpc::max_concurrent_streams must not be negative; 0 is no limit")
+        if not 0 <= self.max_concurrent_streams <= _MOST_STREAMS:
+            raise ConfigError(f"{_PATH}::max_concurrent_streams must be between 0, no limit, and {_MOST_STREAMS}")
 
 
 class GrpcServer:
@@ -97,7 +99,7 @@ class GrpcServer:
         try:
             port = self._listen(server, str(endpoint))
         except RuntimeError as error:
-            raise taken_port(endpoint, _KEY, "the address is in use or not of this machine") from error
+            raise cannot_listen(endpoint, _KEY, error) from error
         await server.start()
         self._server = server
         return str(Endpoint(endpoint.host, port))

@@ -9,7 +9,8 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from otel_carbon.errors import UnauthenticatedError
-from otel_carbon.pipeline.endpoint import Endpoint, taken_port
+from otel_carbon.pipeline.endpoint import Endpoint
+from otel_carbon.pipeline.listening import cannot_listen
 from otel_carbon.security.guard import Guard
 from otel_carbon.security.tokens import Tokens
 
@@ -58,6 +59,6 @@ async def listen(
         await here.start()
     except OSError as error:
         await runner.cleanup()
-        raise taken_port(endpoint, key, error.strerror or str(error)) from error
+        raise cannot_listen(endpoint, key, error) from error
     scheme = "http" if guard is None else guard.scheme
     return f"{scheme}://{Endpoint(endpoint.host, runner.addresses[0][1])}"

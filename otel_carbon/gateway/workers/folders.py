@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["having", "journal_dir", "left_over", "remove"]
+from otel_carbon.errors import StorageError
+from otel_carbon.journal import DataDirectory
+
+__all__ = ["check_free", "having", "journal_dir", "left_over", "remove"]
 
 _FOLDER = "workers"
 _JOURNAL = "journal.db"
+_ENDS_WITHIN_S = 3.0
+_LOOK_AGAIN_S = 0.05
 
 
 def journal_dir(data_dir: Path, number: int) -> Path:
     """Return the folder of a worker's journal. The first one has the journal of a gateway without workers."""
     return data_dir if number == 0 else data_dir / _FOLDER / str(number)
+
+
+async def check_free(data_dir: Path, workers: Iterable[int]) -> None:
+    """Check that no other gateway has the folders, so that one line says it, before any worker says it in its own way.
+
+    Workers of a supervisor that was killed end a moment after it: they are waited for.
+
+    Raises:
+        StorageError: another gateway has one; or it cannot be written.
+    """
+    until_s = time.monotonic() + _ENDS_WITHIN_S
+    for folder in (journal_dir(data_dir, number) for number in workers):
+        while True:
+            try:
+                DataDirectory(folder).close()
+            except StorageError:
+                if time.monotonic() >= until_s:
+                    raise
+            else:
+                break
+            await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 def left_over(data_dir: Path, workers: int) -> list[int]:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from otel_carbon.errors import CarbonError, ConfigError
 from otel_carbon.gateway.config import GatewayConfig
 from otel_carbon.pipeline.component import Kind
-from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint, taken_port
+from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint
+from otel_carbon.pipeline.listening import cannot_listen
 
 __all__ = ["ReservedPorts", "listening_addresses"]
 
@@ -52,7 +53,7 @@ class ReservedPorts:
             except OSError as error:
                 self.close()
                 key = f"receivers::{id_}: protocols::{protocol}::endpoint"
-                raise CarbonError(str(taken_port(endpoint, key, error.strerror or str(error)))) from error
+                raise CarbonError(str(cannot_listen(endpoint, key, error))) from error
 
     def overrides(self) -> Iterable[tuple[str, str]]:
         """Return the addresses that a worker has to be told: protocol and address of the receiver `otlp`."""

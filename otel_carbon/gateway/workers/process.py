@@ -39,6 +39,8 @@ class WorkerProcess:
         """What its journal is named, once it listens."""
         self.families: list[Family] = []
         """Its metrics, as of the last `refresh`."""
+        self.failure: str | None = None
+        """Why it did not start, where it said so."""
         self.unready: str | None = "the worker is starting"
         """Why it should get no traffic, as of the last `refresh`."""
 
@@ -60,7 +62,7 @@ class WorkerProcess:
             process = await asyncio.create_subprocess_exec(*command(str(role)), pass_fds=passed)
         worker = cls(process)
         worker._told = await Told.over(hears, lambda message: worker._take(message, take))
-        worker._link = await Link.over(ours, {**answers, "ready": worker._be_ready})
+        worker._link = await Link.over(ours, {**answers, "ready": worker._be_ready, "failed": worker._fail})
         worker._listening = asyncio.create_task(worker._link.run(), name=f"link to worker {number}")
         return worker
 
@@ -151,6 +153,9 @@ class WorkerProcess:
     async def _be_ready(self, about: Any) -> None:
         self.endpoints, self.journal_id = about
         self._ready.set()
+
+    async def _fail(self, about: Any) -> None:
+        self.failure = str(about)
 
     def _take(self, message: Message, take: Callable[[Message], None]) -> None:
         if message == ("counted all",):

@@ -14,7 +14,7 @@ from otel_carbon.errors import CarbonError
 from otel_carbon.gateway.config import GatewayConfig
 from otel_carbon.gateway.telemetry import Family, SelfMetrics, exposition
 from otel_carbon.gateway.workers.counting import HostedCounters
-from otel_carbon.gateway.workers.folders import left_over, remove
+from otel_carbon.gateway.workers.folders import check_free, left_over, remove
 from otel_carbon.gateway.workers.link import LinkError
 from otel_carbon.gateway.workers.ports import ReservedPorts, listening_addresses
 from otel_carbon.gateway.workers.process import WorkerProcess
@@ -75,11 +75,13 @@ class Supervisor:
 
         Raises:
             ConfigError: a receiver cannot share its port.
+            StorageError: another gateway has the data directory.
             CarbonError: a port is taken, or a worker does not start; it has said why.
         """
         self._loop = asyncio.get_running_loop()
         wanted = range(self.config.service.workers)
         try:
+            await check_free(self._data_dir, wanted)
             self._ports = ReservedPorts(listening_addresses(self.config))
             await self._hosted.start()
             await self._counters.start()
@@ -167,7 +169,7 @@ class Supervisor:
         )
         self._workers[number] = worker
         if not await worker.started():
-            raise CarbonError(f"worker {number} does not start; what it says stands above")
+            raise CarbonError(f"worker {number} does not start: {worker.failure or 'what it says stands above'}")
         if number == _FIRST and worker.journal_id is not None:
             self._counters.name_after(worker.journal_id)
         return worker

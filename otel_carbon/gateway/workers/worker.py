@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from otel_carbon.errors import CarbonError
 from otel_carbon.gateway.config import GatewayConfig
 from otel_carbon.gateway.garbage import collect_garbage_rarely
 from otel_carbon.gateway.logs import set_up_logging
@@ -20,7 +21,7 @@ from otel_carbon.gateway.reload import Reloader
 from otel_carbon.gateway.service import Gateway
 from otel_carbon.gateway.workers.folders import journal_dir
 from otel_carbon.gateway.workers.hosted import check_hosted
-from otel_carbon.gateway.workers.link import Link
+from otel_carbon.gateway.workers.link import Link, LinkError
 from otel_carbon.gateway.workers.relay import Relay
 from otel_carbon.gateway.workers.role import WorkerRole
 from otel_carbon.gateway.workers.sums import as_plain
@@ -57,12 +58,19 @@ async def run_worker(
         data_dir,
         source=source,
         journal_dir=journal_dir(data_dir, role.number),
+        owner_pid=os.getppid(),  # this process would be started again
         shared={"shares_ports": True, "taken_back": relay.tell_taken_back},
     )
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
-    await gateway.start()
+    try:
+        await gateway.start()
+    except CarbonError as error:
+        listening.remove_done_callback(_abandoned)
+        with suppress(LinkError):
+            await link.ask("failed", str(error))
+        raise
     collect_garbage_rarely()
     worker.gateway = gateway
     try:
