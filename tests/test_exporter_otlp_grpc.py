@@ -384,7 +384,7 @@ async def test_shutdown_is_safe_before_start_and_twice() -> None:
     await exporter.shutdown()
 
 
-async def test_tls_files_that_cannot_work_are_named_at_start(certificate: tuple[Path, Path], tmp_path: Path) -> None:
+def test_tls_files_that_cannot_work_are_named(certificate: tuple[Path, Path], tmp_path: Path) -> None:
     key, chain = map(str, certificate)
     other_key, other_chain = map(str, make_certificate(tmp_path, "gateway.test"))
     wrong = {
@@ -399,7 +399,7 @@ async def test_tls_files_that_cannot_work_are_named_at_start(certificate: tuple[
     }
     for message, tls in wrong.items():
         with pytest.raises(ConfigError, match=message):
-            await OtlpGrpcExporter(Config("tempo:4317", tls=tls), Settings("otlp_grpc", {}, {})).start()
+            OtlpGrpcExporter(Config("tempo:4317", tls=tls), Settings("otlp_grpc", {}, {}))
 
 
 def _encrypted(key: Path) -> Path:

@@ -21,6 +21,9 @@ service: {pipelines: {traces: {receivers: [inlet], exporters: [outlet]}}}
 """
 
 
+_TOO_LARGE = "is too large a number; the most is 999999999999999999"
+
+
 def _parse(text: str, environ: dict[str, str] | None = None) -> GatewayConfig:
     return parse_config(dedent(text), environ or {}, CATALOGUE, source="gateway.yaml")
 
@@ -89,6 +92,11 @@ def test_a_size_has_a_unit_or_counts_bytes(written: str, size: int) -> None:
             "receivers::inlet::limits::size: must be a whole number or a size such as 64MiB, not 'big'",
         ),
         ("{limits: {ratio: high}}", "receivers::inlet::limits::ratio: must be a number, not 'high'"),
+        ("{limits: {ratio: .nan}}", "receivers::inlet::limits::ratio: must be a number, not nan"),
+        ("{limits: {ratio: .inf}}", "receivers::inlet::limits::ratio: must be a number, not inf"),
+        ("{limits: {ratio: 9%s}}" % (30 * "9"), f"receivers::inlet::limits::ratio: {_TOO_LARGE}"),
+        ("{limits: {size: 9%s}}" % (5000 * "9"), f"receivers::inlet::limits::size: {_TOO_LARGE}"),
+        ('{endpoint: "a\\0b"}', "receivers::inlet::endpoint: holds a NUL character, which no name or path can have"),
         ("{limits: 3}", "receivers::inlet::limits: must be a map of keys, not a single value"),
         ("{headers: [a]}", "receivers::inlet::headers: must be a map of keys, not a list"),
         ("{hosts: a}", "receivers::inlet::hosts: must be a list, not a text"),
@@ -131,10 +139,75 @@ def test_a_text_from_the_environment_stays_text_when_it_looks_like_a_number() ->
                 "write ${env:NAME}, ${env:NAME:-default}, ${file:PATH}, or $$ for a $"
             ),
         ),
+        (
+            "x ${env:HOME",
+            "receivers::inlet::endpoint: '${env:HOME' has no } at its end; close the reference, or write $$ for a $",
+        ),
+        (
+            "${file:/etc/hostname",
+            (
+                "receivers::inlet::endpoint: '${file:/etc/hostname' has no } at its end; "
+                "close the reference, or write $$ for a $"
+            ),
+        ),
     ],
 )
 def test_a_reference_that_leads_nowhere_is_named(written: str, problem: str) -> None:
     assert _inlet_problems(f'{{endpoint: "{written}"}}') == [problem]
+
+
+def test_what_a_variable_holds_need_not_be_yaml() -> None:
+    assert _inlet_problems('{enabled: "${env:ON}"}', {"ON": "{"}) == [
+        "receivers::inlet::enabled: must be true or false, not '{'"
+    ]
+
+
+def test_what_yaml_1_1_would_make_another_number_of_stays_as_it_is_written() -> None:
+    config = _inlet("{headers: {token: 0123, hex: 0x1F, time: 1:30, id: 42}, limits: {size: 0010}}")
+
+    assert config.headers == {"token": "0123", "hex": "0x1F", "time": "1:30", "id": "42"}
+    assert config.limits.size == 10
+    assert (
+        _parse(_MINIMAL.replace("RECEIVER", "").replace("service: {", 'service: {workers: "2", ')).service.workers == 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "problem"),
+    [
+        ('data_dir: ""', "data_dir: is empty; write a path, or leave the key out"),
+        ("workers: abc", "workers: must be a whole number, not 'abc'"),
+        ("workers: 4kB", "workers: must be a whole number, not '4kB'"),
+        (
+            "journal: {max_age: 0s}",
+            "journal::max_age: nothing could wait for 0s; write null for no limit, or leave it out for 168h",
+        ),
+        (
+            "journal: {max_bytes: 9EiB}",
+            "journal::max_bytes: must be a whole number or a size such as 64MiB, not '9EiB'",
+        ),
+        ("drain_timeout: 9999999h", "drain_timeout: '9999999h' is longer than 100 years; write a shorter one"),
+        ("web: {auth: {token: ''}}", "web::auth::token: is empty"),
+        (
+            "web: {tls: {cert_file: '', key_file: k}}",
+            "web::tls::cert_file: is empty; write a path, or leave the key out",
+        ),
+        (
+            "telemetry: {logs: {sampling: {thereafter: -1}}}",
+            "telemetry::logs::sampling::thereafter: must be at least 0, which writes none",
+        ),
+    ],
+)
+def test_a_wrong_setting_of_the_process_is_named_with_its_path(setting: str, problem: str) -> None:
+    text = _MINIMAL.replace("RECEIVER", "").replace("service: {", f"service: {{{setting}, ")
+
+    assert _problems(text) == [f"service::{problem}"]
+
+
+def test_null_lets_the_journal_keep_what_waits_for_ever() -> None:
+    text = _MINIMAL.replace("RECEIVER", "").replace("service: {", "service: {journal: {max_age: null}, ")
+
+    assert _parse(text).service.journal.max_age is None
 
 
 def test_a_file_gives_a_text_without_its_last_line_end(tmp_path: Path) -> None:

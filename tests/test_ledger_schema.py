@@ -320,6 +320,9 @@ def test_what_cannot_be_a_ledger_is_refused_without_repeating_secrets(text: str,
 def test_the_data_directory_follows_the_environment() -> None:
     assert default_data_dir({"OTEL_CARBON_DATA_DIR": "/srv/carbon"}) == Path("/srv/carbon")
     assert default_data_dir({"XDG_DATA_HOME": "/home/a/data"}) == Path("/home/a/data/otel-carbon")
+    # The XDG Base Directory Specification: "consider the path invalid and ignore it"
+    assert default_data_dir({"XDG_DATA_HOME": "data"}) == Path("~/.local/share/otel-carbon").expanduser()
+    assert default_data_dir({"XDG_DATA_HOME": "~/data"}) == Path("~/data/otel-carbon").expanduser()
     assert default_data_dir({}) == Path("~/.local/share/otel-carbon").expanduser()
 
 

@@ -101,6 +101,8 @@ def test_by_default_it_never_gives_up(elapsed_s: float, random: float) -> None:
         ({"randomization_factor": 1.5}, "randomization_factor must be between 0 and 1"),
         ({"randomization_factor": float("nan")}, "randomization_factor must be between 0 and 1"),
         ({"multiplier": 0.5}, "multiplier must be at least 1"),
+        ({"initial_interval": "0s"}, "retry_on_failure::initial_interval: must be longer than 0s"),
+        ({"max_interval": "0"}, "retry_on_failure::max_interval: must be longer than 0s"),
         ({"max_elapsed_time": "10s"}, "retry_on_failure::max_elapsed_time: must not be less than initial_interval or"),
     ],
 )

@@ -322,8 +322,8 @@ async def test_a_file_that_cannot_be_used_is_an_error_at_start(
     wrong = [
         (ServerTlsConfig(missing, server.key_file), "cert_file: cannot read .*missing.pem: No such file"),
         (ServerTlsConfig(server.cert_file, missing), "key_file: cannot read"),
-        (ServerTlsConfig(server.cert_file, stranger.issue("x").key_file), "cert_file: .* cannot be used: KEY_VALUES"),
-        (tls(server, client_ca_file=str(no_pem)), "client_ca_file: .*no.pem cannot be used: NO_CERTIFICATE"),
+        (ServerTlsConfig(server.cert_file, stranger.issue("x").key_file), "cert_file: .* the key is not that of the"),
+        (tls(server, client_ca_file=str(no_pem)), "client_ca_file: .*no.pem is not PEM"),
     ]
     for config, message in wrong:
         one = GrpcConfig("127.0.0.1:0", tls=config) if protocol == "grpc" else HttpConfig("127.0.0.1:0", tls=config)

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--http", metavar="HOST:PORT", help="OTLP/HTTP, 127.0.0.1:4318 by default; port 0 is any, or off"
     )
     parser.add_argument("--web", metavar="HOST:PORT", help="web, 127.0.0.1:8080 by default; port 0 is any, or off")
-    parser.add_argument("--workers", metavar="N", help="processes that share the ports, 1 by default")
+    parser.add_argument("--workers", type=_workers, metavar="N", help="processes that share the ports, 1 by default")
     parser.add_argument("--worker", metavar="ROLE", help=argparse.SUPPRESS)  # how a supervisor starts one
 
 
@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own lines on a taken port would bury ours
 
+    from otel_carbon.gateway.check import check_start
     from otel_carbon.gateway.logs import set_up_logging
 
     def read() -> GatewayConfig:
@@ -55,8 +56,10 @@ def run(args: argparse.Namespace) -> int:
         return gateway_config(args.config, wanted)
 
     config = read()
-    set_up_logging(config.service.telemetry.logs)
     source = _source(args.config)
+    if args.worker is None:
+        check_start(config, source=source)
+    set_up_logging(config.service.telemetry.logs)
     for warning in config.warnings:
         logging.getLogger(__name__).warning("%s: %s", source, warning)
     folder = data_dir(args.data_dir, config)
@@ -70,6 +73,13 @@ def run(args: argparse.Namespace) -> int:
     else:
         asyncio.run(_serve(config, folder, source, read))
     return 0
+
+
+def _workers(text: str) -> str:
+    """Return a number of workers as it is written; the config says how many there can be."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes; write one, as --workers 4")
+    return text
 
 
 def gateway_config(path: Path | None, addresses: Mapping[str, str | None]) -> GatewayConfig:

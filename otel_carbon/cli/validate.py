@@ -13,6 +13,11 @@ EXAMPLE = "example:\n  otel-carbon validate gateway.yaml"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `validate`."""
+    parser.add_argument(
+        "--without-files",
+        action="store_true",
+        help="do not read the certificates, keys and tokens of what listens: they are not on this machine",
+    )
     parser.add_argument("file", type=Path, metavar="FILE", help="config in the Collector's shape")
 
 
@@ -26,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from otel_carbon.gateway.config import read_config
 
     config = read_config(args.file, os.environ, Catalogue.bundled())
-    check_config(config, source=str(args.file))
+    check_config(config, source=str(args.file), with_files=not args.without_files)
     for warning in config.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     pipelines = ", ".join(config.service.pipelines)

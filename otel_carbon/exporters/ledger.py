@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from otel_carbon.errors import InvalidDataError, RetryableExportError, StorageError
+from otel_carbon.errors import ConfigError, InvalidDataError, RetryableExportError, StorageError
 from otel_carbon.estimator import Estimator, settings_from_environment
 from otel_carbon.exporters._waiting import still_to_wait_s
 from otel_carbon.factors import FactorTables
@@ -51,7 +51,10 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be opened."""
-        ledger_path(self.url)
+        try:
+            ledger_path(self.url)
+        except ConfigError as error:
+            raise ConfigError(f"url: {error}") from error
 
 
 class LedgerExporter:

@@ -133,6 +133,7 @@ class OtlpGrpcExporter:
 
     def __init__(self, config: Config, settings: Settings) -> None:
         self._config = config
+        self._credentials = _credentials(config)
         self._timeout_s = duration_s(config.timeout, "timeout")
         self._metadata = tuple((name.lower(), value) for name, value in revealed(config.headers).items())
         self._partial = PartialSuccessLog(settings)
@@ -144,8 +145,8 @@ class OtlpGrpcExporter:
         self.queue_limit = queue_limit(config.sending_queue)
 
     async def start(self) -> None:
-        """Prepare the channel; it connects with the first request. Raises ConfigError for a TLS file."""
-        self._channel = _channel(self._config)
+        """Prepare the channel; it connects with the first request."""
+        self._channel = _channel(self._config, self._credentials)
 
     async def shutdown(self) -> None:
         """Finish the request that is on its way, and close the channel."""
@@ -182,7 +183,7 @@ def _target(endpoint: str) -> str:
     return re.sub(r"^https?://", "", endpoint.strip()).rstrip("/")
 
 
-def _channel(config: Config) -> grpc.aio.Channel:
+def _channel(config: Config, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
     options: list[tuple[str, int | str]] = [
         ("grpc.primary_user_agent", f"otel-carbon/{__version__}"),
         ("grpc.max_receive_message_length", _MAX_RESPONSE_BYTES),
@@ -190,11 +191,18 @@ def _channel(config: Config) -> grpc.aio.Channel:
     ]
     if config.keepalive is not None:
         options += keepalive_options(config.keepalive)
+    if credentials is None:
+        return grpc.aio.insecure_channel(_target(config.endpoint), options=options)
+    if config.tls.server_name_override is not None:
+        options.append(("grpc.ssl_target_name_override", config.tls.server_name_override))
+    return grpc.aio.secure_channel(_target(config.endpoint), credentials, options=options)
+
+
+def _credentials(config: Config) -> grpc.ChannelCredentials | None:
+    """Return what TLS needs, None for plain text. Raises ConfigError for a file that cannot be used."""
     tls = config.tls
     if config.endpoint.startswith("http://") or (tls.insecure and not config.endpoint.startswith("https://")):
-        return grpc.aio.insecure_channel(_target(config.endpoint), options=options)
-    if tls.server_name_override is not None:
-        options.append(("grpc.ssl_target_name_override", tls.server_name_override))
+        return None
     if any((tls.ca_file, tls.cert_file, tls.key_file)):
         # gRPC says nothing of files that it cannot use: every connection would fail, and nobody knew why.
         client_context(
@@ -204,12 +212,11 @@ def _channel(config: Config) -> grpc.aio.Channel:
             skip_verify=False,
             min_version=tls.min_version,
         )
-    credentials = grpc.ssl_channel_credentials(
+    return grpc.ssl_channel_credentials(
         root_certificates=read_pem(tls.ca_file, "tls::ca_file"),
         private_key=read_pem(tls.key_file, "tls::key_file"),
         certificate_chain=read_pem(tls.cert_file, "tls::cert_file"),
     )
-    return grpc.aio.secure_channel(_target(config.endpoint), credentials, options=options)
 
 
 def keepalive_options(config: KeepaliveConfig) -> list[tuple[str, int | str]]:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import math
+import re
 import types
 import typing
 from collections.abc import Collection, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
-import yaml
-
 from otel_carbon.errors import ConfigError
 from otel_carbon.gateway.problems import Problems, suggestion
 from otel_carbon.gateway.sizes import size_bytes
-from otel_carbon.gateway.yaml_source import Substituted
+from otel_carbon.gateway.yaml_source import Substituted, load_yaml
 from otel_carbon.security.secret import Secret
 
 __all__ = ["bind"]
+
+_MOST_DIGITS = 19
+_MOST = 10 ** (_MOST_DIGITS - 1) - 1  # within what SQLite, gRPC and the system calls behind a setting can hold
+_DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_PATH = re.compile(r"(?:.*_)?(?:file|filename|dir)")
+_SIZE = re.compile(r"(?:.*_)?(?:size|bytes)")
 
 
 class _Wrong(Exception):  # noqa: N818  never leaves this file
@@ -122,22 +128,47 @@ def _container(kind: Any, raw: Any, path: str, problems: Problems) -> Any:
 def _scalar(kind: Any, raw: Any, path: str) -> Any:
     if get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, enum.Enum)):
         return _choice(kind, raw)
+    key = path.rpartition("::")[2]
     if kind is str:
-        return _text(raw)
+        return _path(raw) if _PATH.fullmatch(key) else _text(raw)
     if kind is Secret:
         return _secret(raw)
-    value = yaml.safe_load(raw) if isinstance(raw, Substituted) else raw
+    value = _plain(raw)
     if kind is bool and isinstance(value, bool):
         return value
-    if kind is int and (number := _integer(value, path)) is not None:
+    takes_size = _SIZE.fullmatch(key) is not None
+    if kind is int and (number := _integer(value, takes_size=takes_size)) is not None:
         return number
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
-    expected = {bool: "true or false", int: "a whole number or a size such as 64MiB", float: "a number"}
+    if kind in (int, float) and isinstance(value, str) and _DECIMAL.fullmatch(value):
+        raise _Wrong(f"is too large a number; the most is {_MOST}")
+    whole = "a whole number or a size such as 64MiB" if takes_size else "a whole number"
+    expected = {bool: "true or false", int: whole, float: "a number"}
     raise _Wrong(f"must be {expected.get(kind, kind)}, not {_shown(raw)}")
 
 
+def _plain(raw: Any) -> Any:
+    """Return what the text of a variable or a file would be, had it been written in the config."""
+    if not isinstance(raw, Substituted):
+        return raw
+    try:
+        return load_yaml(raw)
+    except ConfigError:
+        return str(raw)
+
+
+def _path(raw: Any) -> str:
+    """Return a path. An empty one, as of a variable without a value, would be taken for the directory one is in."""
+    text = _text(raw)
+    if not text.strip():
+        raise _Wrong("is empty; write a path, or leave the key out")
+    return text
+
+
 def _text(raw: Any) -> str:
+    if isinstance(raw, str) and "\0" in raw:
+        raise _Wrong("holds a NUL character, which no name or path can have")
     if isinstance(raw, str):
         return str(raw)
     if isinstance(raw, int | float) and not isinstance(raw, bool):
@@ -154,12 +185,15 @@ def _secret(raw: Any) -> Secret:
         raise _Wrong("must be a text") from None  # what stands there instead may be part of a secret
 
 
-def _integer(value: Any, path: str) -> int | None:
+def _integer(value: Any, *, takes_size: bool) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str) and not path.endswith("_mib"):
-        return size_bytes(value)
-    return None
+    if not isinstance(value, str):
+        return None
+    if _DECIMAL.fullmatch(value):  # in quotes, or from the command line
+        return int(value) if len(value) < _MOST_DIGITS else None
+    size = size_bytes(value) if takes_size else None
+    return size if size is None or size <= _MOST else None
 
 
 def _choice(kind: Any, raw: Any) -> Any:

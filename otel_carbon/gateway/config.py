@@ -11,6 +11,7 @@ from typing import Any
 from otel_carbon.errors import ConfigError
 from otel_carbon.gateway.binding import bind
 from otel_carbon.gateway.components import Catalogue
+from otel_carbon.gateway.listeners import check_addresses
 from otel_carbon.gateway.overrides import NO_OVERRIDES, Overrides, overridden
 from otel_carbon.gateway.problems import Problems, suggestion
 from otel_carbon.gateway.service_config import ServiceConfig
@@ -127,6 +128,8 @@ class _Reader:
             return None
         wiring = {kind: {id_: found.factory for id_, found in group.items()} for kind, group in components.items()}
         self._warnings += check_pipelines(service.pipelines, wiring, self._problems)
+        configs = {kind: {id_: found.config for id_, found in group.items()} for kind, group in components.items()}
+        check_addresses(configs, service, self._problems)
         return GatewayConfig(components, service, tuple(self._warnings))
 
     def components(self, raw: dict[Any, Any]) -> dict[Kind, dict[str, ComponentConfig]]:

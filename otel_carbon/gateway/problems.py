@@ -10,7 +10,7 @@ from otel_carbon.errors import ConfigError
 
 __all__ = ["Problems", "suggestion"]
 
-_KEYS = re.compile(r"([a-z0-9_]+(?:::[A-Za-z0-9_]+)*): ")
+_KEYS = re.compile(r"([a-z0-9_]+(?:::[A-Za-z0-9_]+)*)(?:: | (?=must |is missing))")
 
 
 class Problems:

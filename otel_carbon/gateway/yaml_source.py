@@ -14,8 +14,9 @@ from otel_carbon.gateway.problems import Problems
 
 __all__ = ["Substituted", "load_yaml", "substitute"]
 
-_REFERENCE = re.compile(r"\$(?:\$|\{([^}]*)\})")
+_REFERENCE = re.compile(r"\$(?:\$|\{([^}]*)(\}?))")
 _FILE = "file:"
+_DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")  # longer ones fit no setting, and are kept as they stand
 _ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 _QUOTE = "; quote a reference inside of { } or [ ], as '${env:NAME}'"
 
@@ -57,7 +58,7 @@ def substitute(raw: Any, environ: Mapping[str, str], path: str, problems: Proble
         return [substitute(value, environ, f"{path}[{index}]", problems) for index, value in enumerate(raw)]
     if isinstance(raw, str) and "$" in raw:
         whole = _REFERENCE.fullmatch(raw)
-        if whole is not None and (whole[1] or "").startswith(_FILE):
+        if whole is not None and whole[2] and whole[1].startswith(_FILE):
             return _content(_file_text(whole[1], path, problems), environ, path, problems)
         return Substituted(_REFERENCE.sub(lambda found: _value(found, environ, path, problems), raw))
     return raw
@@ -66,6 +67,9 @@ def substitute(raw: Any, environ: Mapping[str, str], path: str, problems: Proble
 def _value(found: re.Match[str], environ: Mapping[str, str], path: str, problems: Problems) -> str:
     if found[0] == "$$":
         return "$"
+    if not found[2]:
+        problems.add(path, f"'{found[0]}' has no }} at its end; close the reference, or write $$ for a $")
+        return ""
     if found[1].startswith(_FILE):
         return _file_text(found[1], path, problems)
     reference = _ENV.fullmatch(found[1])
@@ -109,6 +113,15 @@ class _Loader(yaml.SafeLoader):
     """Refuses a key that stands twice in one map, where PyYAML would silently take the last."""
 
 
+def _integer(_loader: _Loader, node: yaml.ScalarNode) -> int | str:
+    """Return a number that is written as people write one, and what YAML 1.1 would make one of as it stands.
+
+    To YAML 1.1 the token 0123 is 83, 1_000 is 1000 and 1:30 is 90.
+    """
+    text = str(node.value)
+    return int(text) if _DECIMAL.fullmatch(text) else text
+
+
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     loader.flatten_mapping(node)
     found: dict[Any, Any] = {}
@@ -122,4 +135,5 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     return found
 
 
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

@@ -71,7 +71,7 @@ def _readings(path: Path, source_id: str) -> Iterator[GridReading]:
             for row in rows:
                 yield _reading(f"{path}, line {rows.line_num}", row, source_id)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+        raise ConfigError(f"file: {path} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{path} is not CSV in UTF-8: {error}") from error
 

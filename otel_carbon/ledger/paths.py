@@ -16,12 +16,16 @@ LEDGER_FILE = "ledger.db"
 
 
 def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the data directory: OTEL_CARBON_DATA_DIR, else `otel-carbon` in the user's data home (XDG)."""
+    """Return the data directory: OTEL_CARBON_DATA_DIR, else `otel-carbon` in the user's data home.
+
+    A data home that is not absolute is not one, as the XDG Base Directory Specification says: it would be another one
+    in every directory that the program is started from.
+    """
     chosen = environ.get("OTEL_CARBON_DATA_DIR")
     if chosen:
         return Path(chosen).expanduser()
-    home = environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(home).expanduser() / "otel-carbon"
+    home = Path(environ.get("XDG_DATA_HOME", "")).expanduser()
+    return (home if home.is_absolute() else Path("~/.local/share").expanduser()) / "otel-carbon"
 
 
 def ledger_path(path_or_url: str | Path, base: Path | None = None) -> Path:
@@ -33,7 +37,7 @@ def ledger_path(path_or_url: str | Path, base: Path | None = None) -> Path:
         ConfigError: another kind of database, or an in-memory one.
     """
     text = str(path_or_url)
-    if text in {"", ":memory:", "sqlite://", "sqlite:///:memory:"}:
+    if text.strip() in {"", ":memory:", "sqlite://", "sqlite:///:memory:"}:
         raise ConfigError(f"ledger {text!r}: a ledger is a file; give a path or sqlite:///ledger.db")
     path = Path(path_or_url) if isinstance(path_or_url, Path) or "://" not in text else _from_url(text)
     return (base or Path()) / path.expanduser()

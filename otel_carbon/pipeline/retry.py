@@ -40,6 +40,9 @@ class RetryConfig:
             duration_s(getattr(self, name), f"{_KEY}::{name}")
             for name in ("initial_interval", "max_interval", "max_elapsed_time")
         )
+        for name, waits_s in (("initial_interval", initial_s), ("max_interval", longest_s)):
+            if waits_s <= 0:
+                raise ConfigError(f"{_KEY}::{name}: must be longer than 0s, or a dead destination is asked on end")
         if 0 < elapsed_s < max(initial_s, longest_s):
             raise ConfigError(f"{_KEY}::max_elapsed_time: must not be less than initial_interval or max_interval")
         if not 0.0 <= self.randomization_factor <= 1.0:

@@ -17,6 +17,8 @@ from otel_carbon.pipeline.duration import duration_s
 __all__ = ["Certificates", "LoadedCertificates", "ServerTlsConfig"]
 
 _LOG = logging.getLogger(__name__)
+_PEM = b"-----BEGIN "
+_REASONS = {"KEY_VALUES_MISMATCH": "the key is not that of the certificate"}
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -126,9 +128,12 @@ def _pems(config: ServerTlsConfig, key: str) -> tuple[bytes, bytes, bytes | None
 
 def _read(path: str, key: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        content = Path(path).read_bytes()
     except OSError as error:
         raise ConfigError(f"{key}: cannot read {path}: {error.strerror}") from error
+    if _PEM not in content:
+        raise ConfigError(f"{key}: {path} is not PEM; a PEM file has a line that begins with {_PEM.decode()}")
+    return content
 
 
 def _usable_context(config: ServerTlsConfig, key: str) -> ssl.SSLContext:
@@ -171,7 +176,8 @@ def _ask_for_client_certificates(context: ssl.SSLContext, client_ca_file: str) -
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+    reason = getattr(error, "reason", None) or ""
+    return _REASONS.get(reason) or reason or getattr(error, "strerror", None) or str(error)
 
 
 def _no_password() -> str:

@@ -69,11 +69,15 @@ class Guard:
 
     def load(self) -> None:
         """Read the files. Raises ConfigError when they cannot be used."""
+        self.check()
+        self._warn_of_what_is_open()
+
+    def check(self) -> None:
+        """Read the files and say nothing of what is open. Raises ConfigError when they cannot be used."""
         if self.certificates is not None:
             self.certificates.load()
         if self.tokens is not None:
             self.tokens.load()
-        self._warn_of_what_is_open()
 
     def reload(self) -> None:
         """Read the files again. Those that cannot be used are logged, and leave the earlier ones in force."""

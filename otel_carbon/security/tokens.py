@@ -51,6 +51,8 @@ class AuthConfig:
         """Refuse what cannot work."""
         if self.token is None and not self.tokens and not self.filename:
             raise ConfigError("names no token; set token, tokens or filename")
+        if self.token is not None and not self.token.reveal():
+            raise ConfigError("token: is empty")
         _checked(self.named())
 
     def named(self) -> list[TokenConfig]:
