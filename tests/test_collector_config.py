@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from otel_carbon.cli.main import main
 from otel_carbon.collector.amounts import root_and_exponential
-from otel_carbon.collector.document import collector_config, statements
+from otel_carbon.collector.document import collector_config, statement_groups
+from otel_carbon.collector.hosts import hosts_spelled_out
 from otel_carbon.collector.ottl import Rewrite, number, re2_rewrite
 from otel_carbon.errors import ConfigError, FactorError
 from otel_carbon.factors import FactorTables, GridFamily
@@ -21,6 +22,8 @@ from otel_carbon.factors import FactorTables, GridFamily
 _TABLES = FactorTables.bundled()
 _SET = "otel-carbon-2026.11"
 _COMMITTED = Path(__file__).parents[1] / "collector_config" / "enriching-collector.yaml"
+_WIDEST = math.log(50.0)  # of an energy and its bound, as `Interval` has it, twice
+_NARROWEST = 0.001
 _PATH = re.compile(r'span\.cache\["(\w+)"\]')
 
 
@@ -34,10 +37,46 @@ def test_the_command_writes_a_config_for_some_models_and_regions(capsys: pytest.
     assert main(["collector-config", "--models", "gpt-4o-2024-08-06,gpt-4o", "--regions", "eu-west-3"]) == 0
 
     written = capsys.readouterr().out
-    made = yaml.safe_load(written)["processors"]["transform/otel_carbon"]["trace_statements"][0]["statements"]
-    assert sum('== "gpt-4o"' in statement and 'set(span.cache["row"]' in statement for statement in made) == 1
-    assert not any('"name": "eu-west-1"' in statement for statement in made)
+    groups = yaml.safe_load(written)["processors"]["transform/otel_carbon"]["trace_statements"]
+    places = [statement for statement in groups[-1]["statements"] if statement.startswith('set(span.cache["place"]')]
+    assert [('"eu-west-3": {' in each, '"eu-west-1": {' in each) for each in places] == [(True, False)]
     assert "models: gpt-4o-2024-08-06, gpt-4o · regions: eu-west-3" in written
+
+
+def test_names_that_a_list_has_are_looked_up_and_all_others_are_taken_apart() -> None:
+    _, names, calls = statement_groups(_TABLES, factor_set=_SET, grid=GridFamily.EMBER, models=["gpt-4o"])
+
+    looked_up = next(statement for statement in calls.statements if statement.startswith('set(span.cache["row"]'))
+    for written in ("gpt-4o", "gpt-4o-2024-08-06"):
+        assert f'"{written}": "frontier pattern class_default"' in looked_up
+        assert f"\\n{written}\\n" in names.condition
+    assert "gpt-4o-mini" not in looked_up
+
+
+def test_what_one_group_finds_does_not_stay_on_the_span_and_is_not_taken_from_a_sender() -> None:
+    forged, names, calls = statement_groups(_TABLES, factor_set=_SET, grid=GridFamily.EMBER)
+
+    forget, is_there = 'delete_key(span.attributes, "otel_carbon.model")', 'span.attributes["otel_carbon.model"] != nil'
+    assert (forged.condition, forged.statements) == (is_there, (forget,))
+    assert any(statement.startswith('set(span.attributes["otel_carbon.model"]') for statement in names.statements)
+    assert f"{forget} where {is_there}" in calls.statements
+    assert names.condition.endswith(f" and {calls.condition}")  # no span has the first without the second
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hosts"),
+    [
+        (r"^api\.x\.ai$", ["api.x.ai"]),
+        (r"^(?:eu\.|us\.)?api\.openai\.com$", ["eu.api.openai.com", "us.api.openai.com", "api.openai.com"]),
+        (r"^api\.together\.(?:xyz|ai)$", ["api.together.xyz", "api.together.ai"]),
+        (r"^[a-z0-9-]+\.openai\.azure\.com$", []),
+        (r"^(?P<region>eu|us)\.example\.com$", []),
+        (r"^api.example$", []),
+        (r"api\.example$", []),
+    ],
+)
+def test_the_hosts_of_a_pattern_are_spelled_out_where_it_names_each(pattern: str, hosts: list[str]) -> None:
+    assert hosts_spelled_out(pattern) == hosts
 
 
 @pytest.mark.parametrize(
@@ -63,13 +102,13 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.C
 
 
 def test_the_grid_is_the_one_that_was_asked_for() -> None:
-    ember = "\n".join(statements(_TABLES, factor_set=_SET, grid=GridFamily.EMBER))
+    ember = "\n".join(_statements(GridFamily.EMBER))
 
-    assert '"zone": "IRL"' in ember
-    assert '"zone": "IE"' not in ember
+    assert '"otel_carbon.grid.zone": "IRL"' in ember
+    assert '"otel_carbon.grid.zone": "IE"' not in ember
 
 
-@given(st.floats(0.0, 7.0), st.floats(0.0, 7.0))
+@given(st.floats(0.0, _WIDEST), st.floats(_NARROWEST, 3.0))
 def test_root_and_exponential_have_nine_digits_more_than_enough(first: float, second: float) -> None:
     values = {"first": first, "second": second}
     for statement in root_and_exponential('span.cache["first"]', 'span.cache["second"]'):
@@ -81,7 +120,14 @@ def test_root_and_exponential_have_nine_digits_more_than_enough(first: float, se
             assert found is not None
             values[found[1]] = eval(_PATH.sub(r'values["\1"]', expression))
 
-    assert values["exp"] == pytest.approx(math.exp(math.hypot(first, second)), rel=1e-9)
+    assert values["factor"] ** 4 == pytest.approx(math.exp(math.hypot(first, second) - first), rel=1e-9)
+
+
+def test_the_spreads_of_all_places_are_within_what_that_holds_for() -> None:
+    spreads = re.findall(r'"[ec][ba]": ([0-9.e+-]+)', "\n".join(_statements(GridFamily.ELECTRICITY_MAPS)))
+
+    assert len(spreads) > 1000
+    assert all(_NARROWEST <= float(spread) <= 3.0 for spread in spreads)
 
 
 @pytest.mark.parametrize(
@@ -112,11 +158,16 @@ def test_a_pattern_that_looks_around_in_the_middle_is_refused() -> None:
 
 
 def test_no_statement_has_a_regular_expression_that_the_collector_cannot_compile() -> None:
-    made = "\n".join(statements(_TABLES, factor_set=_SET, grid=GridFamily.ELECTRICITY_MAPS))
+    made = "\n".join(_statements(GridFamily.ELECTRICITY_MAPS))
 
     assert not re.search(r"\(\?[=!]|\(\?<[=!]", made)
 
 
 def test_an_unknown_region_is_refused_from_python_too() -> None:
     with pytest.raises(ConfigError, match="--regions"):
-        statements(_TABLES, factor_set=_SET, grid=GridFamily.EMBER, regions={"mars-1"})
+        statement_groups(_TABLES, factor_set=_SET, grid=GridFamily.EMBER, regions={"mars-1"})
+
+
+def _statements(grid: GridFamily) -> list[str]:
+    groups = statement_groups(_TABLES, factor_set=_SET, grid=grid)
+    return [text for group in groups for text in (group.condition, *group.statements)]

@@ -24,6 +24,7 @@ from otel_carbon.errors import CarbonError, ConfigError
 from otel_carbon.grid.csv_trace import CsvTrace
 from otel_carbon.model import GridReading
 
+_INTENSITY = '"otel_carbon.grid.intensity_g_per_kwh"'
 _PARIS = ("aws:eu-west-3", "FR")
 _FEW = ("--regions", "eu-west-3", "--models", "gpt-4o")
 _CATCHER = """\
@@ -61,8 +62,8 @@ def test_a_config_has_the_newest_period_and_the_one_before_it(
     assert main(["collector-config", *_FEW, "--grid-provider", "csv", "--grid-file", str(trace)]) == 0
 
     written = capsys.readouterr().out
-    (region,) = [line for line in written.splitlines() if '"name": "eu-west-3"' in line]
-    assert [f'"g": {g_per_kwh}' in region for g_per_kwh in (10.0, 20.5, 30.0, 40.0)] == [False, True, True, False]
+    (region,) = [line for line in written.splitlines() if '"eu-west-3": {' in line]
+    assert [f"{_INTENSITY}: {each}" in region for each in (10.0, 20.5, 30.0, 40.0)] == [False, True, True, False]
     assert "the two newest periods of csv:trace\n#   for 1 of 1 grids" in written
     assert yaml.safe_load(written)["processors"]["transform/otel_carbon"]
 
@@ -128,7 +129,7 @@ def test_a_watch_follows_the_file_and_survives_what_is_wrong_with_it(tmp_path: P
         _trace(trace, (-1, 1, 31.5))
         _until(lambda: told.read_text(encoding="utf-8") == "xx")
 
-    assert b'"g": 31.5' in output.read_bytes()
+    assert f"{_INTENSITY}: 31.5".encode() in output.read_bytes()
     assert watch.returncode == 0
     assert {path.name for path in tmp_path.iterdir()} == {"trace.csv", "c.yaml", "told", "watch.log"}
 
@@ -233,4 +234,4 @@ def test_a_watch_ends_while_it_waits_for_a_provider(tmp_path: Path) -> None:
         watch.stderr.read()
 
     # What it had was written: the average of the year, and that it is no more than that.
-    assert '"quality": "yearly"' in output.read_text(encoding="utf-8")
+    assert '"otel_carbon.grid.quality": "yearly"' in output.read_text(encoding="utf-8")

@@ -91,7 +91,7 @@ def _with_hours(args: argparse.Namespace, config: GridIntensityConfig, telling: 
     import time
 
     from otel_carbon.cli.collector_watch import Watch
-    from otel_carbon.collector.locating import grids_of
+    from otel_carbon.collector.places import grids_of
     from otel_carbon.factors import FactorTables
     from otel_carbon.grid.followed import FollowedSource
     from otel_carbon.pipeline.duration import duration_s

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from otel_carbon.collector.dialects import DIALECT, DIALECTS, LEAVE, LEAVE_NOT, candidates, scope_is
-from otel_carbon.collector.ottl import all_of, any_of, attribute, cache, from_glob, is_match, put, words
+from otel_carbon.collector.dialects import DIALECT, DIALECTS, LEAVE, LEAVE_NOT, candidates, put_first, scope_is
+from otel_carbon.collector.ottl import all_of, any_of, attribute, cache, from_glob, is_match, is_one_of, put
 from otel_carbon.spans import DialectTable
 from otel_carbon.spans.rules import Accounting
 from otel_carbon.spans.values import MAX_TOKENS
 
 __all__ = ["counting_statements"]
 
-_COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+_REASONING = "reasoning_tokens"
+_SAY_USAGE = ("input_tokens", "output_tokens")
+_PART_OF_OTHERS = ("cache_read_tokens", "cache_write_tokens", _REASONING)
+_COUNTS = (*_SAY_USAGE, *_PART_OF_OTHERS)
+_USAGE, _PARTS = cache("usage"), f"{cache('parts')} == true"
 _MEDIA_TOKENS = ("image_input_tokens", "audio_input_tokens", "video_input_tokens")
 
 
@@ -27,17 +31,14 @@ def counting_statements(table: DialectTable) -> Iterator[str]:
 def _counts(table: DialectTable) -> Iterator[str]:
     for field in _COUNTS:
         count = cache(field)
-        for key, dialects in candidates(table, field):
-            yield put(count, attribute(key), f"{count} == nil", dialects, f"{attribute(key)} != nil")
+        yield from put_first(count, table, field, otherwise="" if field in _SAY_USAGE else "0")
         real = all_of([f"IsInt({count})", f"{count} >= 0", f"{count} <= {MAX_TOKENS}"])
         yield put(LEAVE, "true", f"{count} != nil", f"not {real}")
-    given = any_of([f"{cache('input_tokens')} != nil", f"{cache('output_tokens')} != nil"])
-    yield put(cache("usage"), "true", LEAVE_NOT, given)
-    for field in _COUNTS:
+    yield put(_USAGE, "true", any_of(f"{cache(field)} != nil" for field in _SAY_USAGE), LEAVE_NOT)
+    for field in _SAY_USAGE:
         yield put(cache(field), "0", f"{cache(field)} == nil")
-    everything = " + ".join(cache(field) for field in _COUNTS)
-    yield put(cache("usage"), "false", LEAVE_NOT, f"{cache('usage')} == true", f"{everything} == 0")
-    yield put(LEAVE, "true", f"{cache('unnamed')} == true", f"{cache('usage')} == false")
+    yield put(_USAGE, "false", *(f"{cache(field)} == 0" for field in _COUNTS), f"{_USAGE} == true")
+    yield put(LEAVE, "true", f"{cache('unnamed')} == true", f"{_USAGE} == false")
 
 
 def _media(table: DialectTable) -> Iterator[str]:
@@ -54,10 +55,9 @@ def _accounting(table: DialectTable) -> Iterator[str]:
 
     The first row that says so decides, as in the span reader.
     """
-    cached, parts = "cached", "parts"
-    yield put(cache(cached), f"{cache('cache_read_tokens')} + {cache('cache_write_tokens')}", LEAVE_NOT)
-    some = f"{cache(cached)} + {cache('reasoning_tokens')} > 0"
-    yield put(cache(parts), "true", LEAVE_NOT, some)
+    some = any_of(f"{cache(field)} != 0" for field in _PART_OF_OTHERS)
+    yield put(cache("parts"), "true", some, LEAVE_NOT)
+    yield put(cache("cached"), f"{cache('cache_read_tokens')} + {cache('cache_write_tokens')}", _PARTS)
     for row in table.accounting:
         if row.dialects and row.dialects.isdisjoint(DIALECTS):
             continue
@@ -65,16 +65,16 @@ def _accounting(table: DialectTable) -> Iterator[str]:
             if said is not None:
                 value = said if name == "inside" else said == "outside"
                 unset = f"{cache(name)} == nil"
-                yield put(cache(name), str(value).lower(), f"{cache(parts)} == true", unset, *_holds(row))
+                yield put(cache(name), str(value).lower(), _PARTS, unset, *_holds(row))
 
 
 def _holds(row: Accounting) -> Iterator[str]:
     if row.scopes:
         yield scope_is(row.scopes)
     if row.dialects:
-        yield is_match(DIALECT, words(row.dialects))
+        yield is_one_of(DIALECT, row.dialects)
     if row.providers:
-        yield is_match(cache("provider"), words(row.providers))
+        yield is_one_of(cache("provider"), row.providers)
     if row.models:
         yield is_match(cache("m1"), "|".join(from_glob(model) for model in row.models))
     for key in row.keys:
@@ -82,29 +82,17 @@ def _holds(row: Accounting) -> Iterator[str]:
 
 
 def _token_kinds() -> Iterator[str]:
-    """Yield statements that make kinds of tokens that do not overlap, as floats.
+    """Yield statements that make kinds of tokens that do not overlap.
 
     `more` is the uncached input of the other reading, where nothing tells whether the cache is in the input.
     """
-    given, output = cache("input_tokens"), cache("output_tokens")
-    reasoning, cached = cache("reasoning_tokens"), cache("cached")
-    counted = f"{cache('usage')} == true"
-    yield put(cache("more"), f"Double({given})", counted)
-    contained = [counted, f"{cached} > 0", f"{given} >= {cached}"]
-    yield put(cache("uncached"), f"Double({given})", counted)
-    yield put(cache("uncached"), f"Double({given} - {cached})", f"{cache('inside')} == nil", *contained)
-    yield put(cache("uncached"), f"Double({given} - {cached})", f"{cache('inside')} == true", *contained)
-    yield put(cache("more"), cache("uncached"), counted, f"{cache('inside')} != nil")
-    yield put(cache("visible"), f"Double({output})", counted)
-    inside_output = [
-        counted,
-        f"{reasoning} <= {output}",
-        any_of([f"{cache('outside')} == nil", f"{cache('outside')} == false"]),
-    ]
-    yield put(cache("visible"), f"Double({output} - {reasoning})", *inside_output)
-    for name, field in (
-        ("read", "cache_read_tokens"),
-        ("write", "cache_write_tokens"),
-        ("reasoning", "reasoning_tokens"),
-    ):
-        yield put(cache(name), f"Double({cache(field)})", counted)
+    given, output, reasoning, cached = (cache(name) for name in ("input_tokens", "output_tokens", _REASONING, "cached"))
+    inside, outside, uncached, visible = (cache(name) for name in ("inside", "outside", "uncached", "visible"))
+    yield put(cache("more"), given)
+    yield put(uncached, given)
+    is_or_may_be = any_of([f"{inside} == nil", f"{inside} == true"])
+    yield put(uncached, f"{given} - {cached}", _PARTS, f"{cached} > 0", f"{given} >= {cached}", is_or_may_be)
+    yield put(cache("more"), uncached, _PARTS, f"{inside} != nil")
+    yield put(visible, output)
+    is_or_may_be = any_of([f"{outside} == nil", f"{outside} == false"])
+    yield put(visible, f"{output} - {reasoning}", _PARTS, f"{reasoning} <= {output}", is_or_may_be)

@@ -8,16 +8,20 @@ from otel_carbon.collector.amounts import amount_statements
 from otel_carbon.collector.counting import counting_statements
 from otel_carbon.collector.header import header
 from otel_carbon.collector.hours import Hours, hour_statements
-from otel_carbon.collector.locating import Places, grids_of, locating_statements
-from otel_carbon.collector.matching import check_expressible, listed_statements, matching_statements
-from otel_carbon.collector.naming import naming_statements
+from otel_carbon.collector.locating import locating_statements
+from otel_carbon.collector.matching import check_expressible
+from otel_carbon.collector.models import Models
+from otel_carbon.collector.ottl import Group
+from otel_carbon.collector.places import Places, grids_of
 from otel_carbon.collector.reading import group_condition, reading_statements
+from otel_carbon.collector.rows import Rows
+from otel_carbon.collector.serving import serving_statements
 from otel_carbon.errors import ConfigError
 from otel_carbon.factors import FactorTables, GridFamily
 from otel_carbon.factors.suggest import did_you_mean
 from otel_carbon.spans import DialectTable
 
-__all__ = ["collector_config", "statements"]
+__all__ = ["collector_config", "statement_groups"]
 
 _BODY = """\
 receivers:
@@ -30,11 +34,7 @@ processors:
   transform/otel_carbon:
     error_mode: ignore
     trace_statements:
-      - context: span
-        conditions:
-          - {condition}
-        statements:
-{statements}
+{groups}
 connectors:
   # Delta sums. A span that came with a mark is in them too: leave them out where applications have the metrics already.
   signal_to_metrics/otel_carbon:
@@ -95,7 +95,7 @@ def collector_config(
     Raises:
         ConfigError: the factor set cannot be written in OTTL, or a region or a model is not known.
     """
-    made = statements(tables, factor_set=factor_set, grid=grid, models=models, regions=regions, hours=hours)
+    groups = statement_groups(tables, factor_set=factor_set, grid=grid, models=models, regions=regions, hours=hours)
     head = header(
         factor_set=factor_set,
         grid=grid,
@@ -104,12 +104,11 @@ def collector_config(
         hours=hours,
         grids=len(grids_of(tables, regions)),
     )
-    lines = "\n".join(f"          - {_yaml(each)}" for each in made)
-    condition = _yaml(group_condition(DialectTable.bundled()))
-    return head + _BODY.format(condition=condition, statements=lines, metrics="\n".join(_metrics()))
+    written = "\n".join(line for group in groups for line in _group(group))
+    return head + _BODY.format(groups=written, metrics="\n".join(_metrics()))
 
 
-def statements(
+def statement_groups(
     tables: FactorTables,
     *,
     factor_set: str,
@@ -117,8 +116,8 @@ def statements(
     models: Sequence[str] | None = None,
     regions: Collection[str] | None = None,
     hours: Hours | None = None,
-) -> tuple[str, ...]:
-    """Return the OTTL statements.
+) -> tuple[Group, ...]:
+    """Return the OTTL statements, in groups.
 
     Raises:
         ConfigError: as `collector_config`.
@@ -127,17 +126,19 @@ def statements(
     check_expressible(chosen)
     _check_regions(tables, regions)
     dialects = DialectTable.bundled()
-    matched = matching_statements(tables, chosen) if models is None else listed_statements(tables, chosen, models)
-    return (
+    rows = Rows(tables, chosen)
+    known = Models(tables, rows, models)
+    groups = known.groups(dialects)
+    calls = (
         *reading_statements(dialects),
+        *serving_statements(dialects),
         *counting_statements(dialects),
-        *naming_statements("m1", tables.name_rules),
-        *naming_statements("m2", tables.name_rules),
-        *matched,
+        *known.statements(),
         *locating_statements(Places(tables, chosen.boundary, grid, hours), regions),
         *(() if hours is None else hour_statements()),
-        *amount_statements(by_the_hour=hours is not None),
+        *amount_statements(rows),
     )
+    return *groups, Group(group_condition(dialects), calls)
 
 
 def _check_regions(tables: FactorTables, regions: Collection[str] | None) -> None:
@@ -187,6 +188,23 @@ def _metric(  # noqa: PLR0917 - one line of the file per argument
     yield f"        sum: {{monotonic: true, value: {_yaml(value)}}}"
 
 
+def _group(group: Group) -> Iterator[str]:
+    yield "      - context: span"
+    yield f"        conditions: [{_yaml(group.condition)}]"
+    yield "        statements:"
+    for statement in group.statements:
+        if "\n" in statement:
+            yield "          - >-"
+            yield from (f"            {line}" for line in _expanded(statement).splitlines())
+        else:
+            yield f"          - {_yaml(statement)}"
+
+
 def _yaml(value: str) -> str:
-    """Return a YAML string in single quotes. The Collector expands `$`, so that one of ours is written twice."""
-    return "'" + value.replace("'", "''").replace("$", "$$") + "'"
+    """Return a YAML string in single quotes."""
+    return "'" + _expanded(value).replace("'", "''") + "'"
+
+
+def _expanded(value: str) -> str:
+    """Return a text that the Collector leaves as it is: it expands `$`, so that one of ours is written twice."""
+    return value.replace("$", "$$")

@@ -14,6 +14,7 @@ from otel_carbon.collector.ottl import cache, put, text
 from otel_carbon.estimator import IntensitySource
 from otel_carbon.estimator.hourly import CARRIED_FORWARD
 from otel_carbon.model import GridReading
+from otel_carbon.semconv.carbon import OTEL_CARBON_GRID_QUALITY
 
 __all__ = ["SLOTS", "GridKeys", "Hours", "hour_statements", "newest_readings"]
 
@@ -24,6 +25,7 @@ SLOTS = ("newest", "earlier")
 """Where a place in the cache keeps its periods."""
 
 _PLACE, _HOUR = cache("place"), cache("hour")
+_QUALITY = f'{_HOUR}["marks"]["{OTEL_CARBON_GRID_QUALITY}"]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,11 @@ def newest_readings(
 
 
 def hour_statements() -> Iterator[str]:
-    """Yield the statements that put the period of the span's start into the place, where the place has one."""
+    """Yield the statements that put the period of the span's start in place of the average, where there is one."""
     start = "span.start_time_unix_nano"
     for name in SLOTS:
         slot = f'{_PLACE}["{name}"]'
         began = [f'{start} >= {slot}["from"]', f'{start} < {slot}["until"]']
         yield put(_HOUR, slot, f"{slot} != nil", *began)
-    yield put(f'{_HOUR}["quality"]', text(CARRIED_FORWARD), f"{_HOUR} != nil", f'{start} >= {_HOUR}["to"]')
-    yield f'merge_maps({_PLACE}, {_HOUR}, "upsert") where {_HOUR} != nil'
+    yield put(_QUALITY, text(CARRIED_FORWARD), f"{_HOUR} != nil", f'{start} >= {_HOUR}["to"]')
+    yield put(_PLACE, _HOUR, f"{_HOUR} != nil")

@@ -1,28 +1,23 @@
-"""Statements that lead from a bare model name to a row of a factor set, as `factors.match` does."""
+"""Statements that lead from a bare model name to the id of a row of a factor set, as `factors.match` does."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from otel_carbon.collector.dialects import LEAVE
-from otel_carbon.collector.ottl import any_of, cache, from_glob, is_match, literal, number, put, text
+from otel_carbon.collector.ottl import any_of, cache, from_glob, is_match, is_one_of, looked_up, number, put, text
+from otel_carbon.collector.rows import GUESSES, Rows
 from otel_carbon.errors import ConfigError
-from otel_carbon.estimator.derivation import widened
 from otel_carbon.factors import Basis, FactorRow, FactorSet, FactorTables
 from otel_carbon.factors.match import match_model
 from otel_carbon.factors.names import normalise
 from otel_carbon.factors.patterns import UNKNOWN_CLASS
 from otel_carbon.model import Confidence
-from otel_carbon.units import tokens_in_millions
 
-__all__ = ["KINDS", "check_expressible", "listed_statements", "matching_statements"]
-
-KINDS = ("uncached", "read", "write", "visible", "reasoning")
-"""The kinds of tokens in the cache, in the order of `TokenRates`."""
+__all__ = ["check_expressible", "listed_rows", "listed_statements", "matching_statements"]
 
 _NAME, _ROW, _SIZE = cache("m1"), cache("row"), cache("size")
 _NO_ROW = f"{_ROW} == nil"
-_GUESSES = frozenset({"name_hint", "global_default"})
+_BY_SIZE = "by size"  # stands for a row until the size in the name is read
 # As in `factors.patterns`, without looking around: what stands before and behind is consumed instead.
 _BEFORE, _BEHIND = r"(?:^|[^a-z0-9.])", r"(?:[^a-z0-9]|$)"
 _EXPERTS = rf"{_BEFORE}(?P<n>\d{{1,3}})x(?P<e>\d{{1,4}}(?:\.\d+)?)b{_BEHIND}"
@@ -54,53 +49,47 @@ def check_expressible(factor_set: FactorSet) -> None:
         )
 
 
-def matching_statements(tables: FactorTables, factor_set: FactorSet) -> Iterator[str]:
+def matching_statements(tables: FactorTables, rows: Rows) -> Iterator[str]:
     """Yield the statements for every model: rows of the set, patterns, sizes and words in names, and the default."""
-    for name, row in _exact(factor_set):
-        yield put(_ROW, _literal(tables, factor_set, row, "set_model"), _NO_ROW, f"{_NAME} == {name}")
+    factor_set = rows.factor_set
+    exact = {name: rows.id_of(row, "set_model") for name, row in factor_set.exact.items()}
+    if exact:
+        yield put(_ROW, looked_up(exact, _NAME), is_one_of(_NAME, exact))
     for pattern, row in _globs(factor_set):
-        yield put(_ROW, _literal(tables, factor_set, row, "set_model"), _NO_ROW, is_match(_NAME, pattern))
+        yield put(_ROW, text(rows.id_of(row, "set_model")), _NO_ROW, is_match(_NAME, pattern))
     for pattern, family, model_class in tables.patterns.patterns:
         if family == "@size":
             sized = any_of(is_match(_NAME, each) for each in (_EXPERTS, _ACTIVE, _TOTAL))
-            yield put(_ROW, literal({"wait": 1.0}), _NO_ROW, is_match(_NAME, pattern), sized)
+            yield put(_ROW, text(_BY_SIZE), _NO_ROW, is_match(_NAME, pattern), sized)
         else:
-            yield put(
-                _ROW, _class_literal(tables, factor_set, model_class, "pattern"), _NO_ROW, is_match(_NAME, pattern)
-            )
-    yield from _sizes(tables, factor_set)
+            yield put(_ROW, text(_class_id(rows, model_class, "pattern")), _NO_ROW, is_match(_NAME, pattern))
+    yield from _sizes(rows)
     for hints, model_class in tables.patterns.hints:
         word = rf"(?:^|[^a-z])(?:{'|'.join(sorted(hints))})(?:[^a-z]|$)"
-        yield put(_ROW, _class_literal(tables, factor_set, model_class, "name_hint"), _NO_ROW, is_match(_NAME, word))
-    yield put(_ROW, _class_literal(tables, factor_set, UNKNOWN_CLASS, "global_default"), _NO_ROW)
-    # Where the model that answered is a guess, the one that was asked for may tell more: that is left to the gateway.
-    yield put(LEAVE, "true", f"{cache('m2')} != nil", f"{cache('m2')} != {_NAME}", f'{_ROW}["guess"] != nil')
+        yield put(_ROW, text(_class_id(rows, model_class, "name_hint")), _NO_ROW, is_match(_NAME, word))
+    yield put(_ROW, text(_class_id(rows, UNKNOWN_CLASS, "global_default")), _NO_ROW)
 
 
-def listed_statements(tables: FactorTables, factor_set: FactorSet, models: Sequence[str]) -> Iterator[str]:
-    """Yield the statements for some models. A call of another one is left alone.
+def listed_rows(tables: FactorTables, rows: Rows, models: Sequence[str]) -> dict[str, str]:
+    """Return the ids of the rows of some models, by their bare names.
 
     Raises:
         ConfigError: a name is empty.
     """
-    seen: set[str] = set()
+    found: dict[str, str] = {}
     for raw in models:
         model = normalise(raw, tables.name_rules)
         if not model.name:
             raise ConfigError(f"--models: {raw!r} is not the name of a model")
-        match = match_model(tables, factor_set, model, raw)
-        if model.name in seen or match is None:
-            continue
-        seen.add(model.name)
-        row = _literal(tables, factor_set, match.row, match.step, match.confidence)
-        yield put(_ROW, row, _NO_ROW, f"{_NAME} == {text(model.name)}")
-    yield put(LEAVE, "true", _NO_ROW)
-    yield put(LEAVE, "true", f"{cache('m2')} != nil", f"{cache('m2')} != {_NAME}", f'{_ROW}["guess"] != nil')
+        match = match_model(tables, rows.factor_set, model, raw)
+        if match is not None:
+            found.setdefault(model.name, rows.id_of(match.row, match.step, match.confidence))
+    return found
 
 
-def _exact(factor_set: FactorSet) -> Iterator[tuple[str, FactorRow]]:
-    for name, row in factor_set.exact.items():
-        yield text(name), row
+def listed_statements(listed: dict[str, str]) -> Iterator[str]:
+    """Yield the statements for some models. A call of another one has no row, and so is left alone."""
+    yield put(_ROW, looked_up(listed, _NAME), is_one_of(_NAME, listed))
 
 
 def _globs(factor_set: FactorSet) -> list[tuple[str, FactorRow]]:
@@ -110,9 +99,9 @@ def _globs(factor_set: FactorSet) -> list[tuple[str, FactorRow]]:
     return [(from_glob(glob), row) for glob, row in globs]
 
 
-def _sizes(tables: FactorTables, factor_set: FactorSet) -> Iterator[str]:
+def _sizes(rows: Rows) -> Iterator[str]:
     """Yield the statements for a size in the name: its square, from experts, total and active, or one number."""
-    open_row = any_of([_NO_ROW, f'{_ROW}["wait"] != nil'])
+    open_row = any_of([_NO_ROW, f"{_ROW} == {text(_BY_SIZE)}"])
     found, unit = cache("found"), f'{cache("found")}["u"]'
     count, experts, active = (f'Double({found}["{key}"])' for key in ("n", "e", "a"))
     unset = [f"{_SIZE} == nil", f"{found} != nil"]
@@ -127,33 +116,16 @@ def _sizes(tables: FactorTables, factor_set: FactorSet) -> Iterator[str]:
     yield put(_SIZE, f"{count} * {count} * {number(1_000_000.0)}", *unset, f'{unit} == "t"')
     some = f"{_SIZE} != nil"
     for sign, square, model_class in _CLASSES:
-        row = _class_literal(tables, factor_set, model_class, "size_hint")
+        row = text(_class_id(rows, model_class, "size_hint"))
         yield put(_ROW, row, open_row, some, f"{_SIZE} {sign} {number(square)}")
-    yield put(_ROW, _class_literal(tables, factor_set, "frontier", "size_hint"), open_row, some)
+    yield put(_ROW, text(_class_id(rows, "frontier", "size_hint")), open_row, some)
 
 
-def _class_literal(tables: FactorTables, factor_set: FactorSet, model_class: str, step: str) -> str:
-    row = factor_set.classes.get(model_class)
+def _class_id(rows: Rows, model_class: str, step: str) -> str:
+    row = rows.factor_set.classes.get(model_class)
     if row is None:  # images and video have no factor per token, as `factors.match` says
-        return _literal(tables, factor_set, factor_set.classes[UNKNOWN_CLASS], "global_default", Confidence.LOW)
-    return _literal(tables, factor_set, row, step, Confidence.LOW if step in _GUESSES else row.confidence)
-
-
-def _literal(
-    tables: FactorTables, factor_set: FactorSet, row: FactorRow, step: str, confidence: Confidence | None = None
-) -> str:
-    """Return a row as a map: Wh per token of each kind, low, central and high, and where they come from."""
-    rates = widened(tables.constants, row, step)
-    kinds = rates.by_kind()
-    values: dict[str, str | float] = {}
-    for index, kind in enumerate(kinds):
-        values |= {f"l{index}": kind.low, f"c{index}": kind.central, f"h{index}": kind.high}
-    values = {key: tokens_in_millions(1) * float(value) for key, value in values.items()}
-    values |= {"set": factor_set.id, "id": row.name, "match": step}
-    values |= {"confidence": (confidence or row.confidence).value}
-    if step in _GUESSES:
-        values["guess"] = 1.0
-    return literal(values)
+        return rows.id_of(rows.factor_set.classes[UNKNOWN_CLASS], "global_default", Confidence.LOW)
+    return rows.id_of(row, step, Confidence.LOW if step in GUESSES else row.confidence)
 
 
 def _rows(factor_set: FactorSet) -> list[FactorRow]:

@@ -9,22 +9,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from otel_carbon.collector.dialects import LEAVE
-from otel_carbon.collector.ottl import Rewrite, cache, is_match, literal, put, re2_rewrite, replace, text
+from otel_carbon.collector.ottl import (
+    Rewrite,
+    cache,
+    is_match,
+    is_one_of,
+    joined,
+    looked_up,
+    put,
+    re2_rewrite,
+    replace,
+    starts_with,
+    text,
+)
 from otel_carbon.factors.names import NameRules
 
-__all__ = ["naming_statements"]
+__all__ = ["UNREAD", "naming_statements"]
 
 _SLASHES = 3  # a name with more prefixes than this is left alone
 _PASSES = 2  # likewise one that still has endings to drop after so many passes
-_RESOURCE = r"^arn:|(?:^|/)locations/"
-_WILD = r"[*?\[\]]"
+UNREAD = r"^arn:|(?:^|/)locations/|[*?\[\]]"
+"""A resource name, or one that would be taken for a pattern."""
 _REGION_PREFIX = r"^[a-z]{2}(?:-[a-z]+)+-\d/"
 
 
 def naming_statements(name: str, rules: NameRules) -> Iterator[str]:
     """Yield the statements for the name in the cache under this key."""
     path, host, profile = cache(name), cache(f"{name}_host"), cache(f"{name}_profile")
-    yield put(LEAVE, "true", is_match(path, f"{_RESOURCE}|{_WILD}"))
+    yield put(LEAVE, "true", is_match(path, UNREAD))
     yield from _prefixes(path, host, profile, rules)
     yield replace(path, "^ft:([^:]*).*$", "${1}")
     yield from _bedrock(name, path, host, profile, rules)
@@ -33,20 +45,18 @@ def naming_statements(name: str, rules: NameRules) -> Iterator[str]:
 
 def _prefixes(path: str, host: str, profile: str, rules: NameRules) -> Iterator[str]:
     for prefix, provider in rules.paths.items():
-        found = is_match(path, "^" + prefix)
-        yield put(host, text(provider), f"{host} == nil", found)
-        yield replace(path, "^" + prefix, "", found)
-    head, table = cache("head"), cache("table")
+        found = [f"{path} != nil", starts_with(path, prefix)]
+        yield put(host, text(provider), f"{host} == nil", *found)
+        yield replace(path, "^" + prefix, "", *found)
+    head, more = cache("head"), f"{cache('head')} != nil"
     served = {name: provider for name, provider in rules.hosts.items() if provider}
     for _ in range(_SLASHES):
-        more = is_match(path, "/")
+        yield 'delete_key(span.cache, "head")'
+        yield put(head, f'Split({path}, "/")[0]', is_match(path, "/"))
         azure, bedrock = f'{host} == "azure.ai.openai"', f'{host} == "aws.bedrock"'
-        for zone, zone_profile in rules.azure_zones.items():
-            yield put(profile, text(zone_profile), more, azure, is_match(path, f"^{zone}/"))
+        yield put(profile, looked_up(rules.azure_zones, head), more, azure, is_one_of(head, rules.azure_zones))
         yield put(LEAVE, "true", more, bedrock, is_match(path, _REGION_PREFIX))
-        yield put(table, literal(served), more, f"{host} == nil")
-        yield put(head, f'Split({path}, "/")[0]', more)
-        yield put(host, f"{table}[{head}]", more, f"{host} == nil")
+        yield put(host, looked_up(served, head), more, f"{host} == nil", is_one_of(head, served))
         yield replace(path, "^[^/]*/", "", more)
     yield put(LEAVE, "true", is_match(path, "/"))
 
@@ -59,7 +69,7 @@ def _bedrock(name: str, path: str, host: str, profile: str, rules: NameRules) ->
     yield put(is_id, "true", is_match(path, pattern))
     yield put(host, text("aws.bedrock"), f"{is_id} == true")
     yield put(is_geo, "true", f"{is_id} == true", is_match(path, rf"^(?:{geos})\.{rest}"))
-    yield put(profile, f'Concat([Split({path}, ".")[0], "."], "")', f"{is_geo} == true")
+    yield put(profile, joined(f'Split({path}, ".")[0]', text(".")), f"{is_geo} == true")
     yield replace(path, pattern, "${3}", f"{is_id} == true")
     for found, replacement in rules.bedrock_rewrites:
         yield _rewritten(path, re2_rewrite(found.pattern, replacement), f"{is_id} == true")

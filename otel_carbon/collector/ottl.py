@@ -1,7 +1,9 @@
 """Writing OTTL, the language of the Collector's `transform` processor (grammar of v0.158).
 
-A float literal needs its point, counts and floats do not mix, only + - * / are there, and regular expressions are
-those of RE2, which has no look-around.
+A float literal needs its point, only + - * / and the logarithm are there, and regular expressions are those of RE2,
+which has no look-around. What is cheap: a map or a list of literals is made once, when the config is read, and can be
+indexed without being copied where a converter hands it on; `Coalesce` stops at the first value; a search in a string is
+much faster than a regular expression; a `where` stops at the first condition that fails.
 """
 
 from __future__ import annotations
@@ -15,25 +17,34 @@ from typing import TypeAlias
 from otel_carbon.errors import FactorError
 
 __all__ = [
+    "Group",
     "Rewrite",
     "Value",
     "all_of",
     "any_of",
     "attribute",
     "cache",
+    "ends_with",
+    "first_of",
     "from_glob",
     "is_match",
+    "is_one_of",
+    "joined",
     "literal",
+    "looked_up",
+    "lower",
+    "merge",
     "number",
     "put",
     "re2_rewrite",
     "replace",
+    "starts_with",
     "text",
     "words",
 ]
 
 Value: TypeAlias = "str | float | Mapping[str, Value]"
-"""What a map literal may hold; an int stays one, since OTTL does not mix them with floats."""
+"""What a map literal may hold; an int stays one."""
 
 _LOOKAROUND = ("(?=", "(?!", "(?<=", "(?<!")
 _BEHIND = re.compile(r"^\(\?<=((?:[^()\\]|\\.)+)\)(.*)$")
@@ -41,6 +52,15 @@ _NOT_BEGINNING = re.compile(r"^\^\(\?!((?:[^()\\]|\\.)+)\)(.*)$")
 _AHEAD = re.compile(r"^(.*)\(\?=((?:[^()\\]|\\.)+)\)$")
 _GROUP = re.compile(r"(?<!\\)\((?!\?)")
 _BACK_REFERENCE = re.compile(r"\\(\d)")
+_BETWEEN = "\n"  # stands in no name that is compared with a list of names
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Statements for spans for which a condition holds, which is asked once. Each group has a cache of its own."""
+
+    condition: str
+    statements: tuple[str, ...]
 
 
 def cache(key: str) -> str:
@@ -88,6 +108,52 @@ def is_match(target: str, pattern: str) -> str:
     if any(look in pattern for look in _LOOKAROUND):
         raise FactorError(f"pattern {pattern!r} looks around; the Collector's regular expressions cannot")
     return f"IsMatch({target}, {text(pattern)})"
+
+
+def starts_with(target: str, beginning: str) -> str:
+    """Return the condition that a text, which must be there, begins so."""
+    return f"HasPrefix({target}, {text(beginning)})"
+
+
+def ends_with(target: str, ending: str) -> str:
+    """Return the condition that a text, which must be there, ends so."""
+    return f"HasSuffix({target}, {text(ending)})"
+
+
+def is_one_of(target: str, names: Iterable[str]) -> str:
+    """Return the condition that a text of one line is one of these; one that is not there is none of them."""
+    wanted = sorted(set(names))
+    if len(wanted) == 1:
+        return f"{target} == {text(wanted[0])}"
+    listed = _BETWEEN + _BETWEEN.join(wanted) + _BETWEEN
+    return f"Index({text(listed)}, {joined(text(_BETWEEN), target, text(_BETWEEN))}) >= 0"
+
+
+def joined(*values: str) -> str:
+    """Return the text that these make one behind the other."""
+    return f'Concat([{", ".join(values)}], "")'
+
+
+def lower(target: str) -> str:
+    """Return a text, which must be there, in small letters."""
+    return f"ToLowerCase({target})"
+
+
+def first_of(values: Iterable[str]) -> str:
+    """Return the first of these values that is there."""
+    given = list(values)
+    return given[0] if len(given) == 1 else f"Coalesce([{', '.join(given)}])"
+
+
+def looked_up(table: Mapping[str, Value], key: str) -> str:
+    """Return what a table has for a key, which must be in it: `is_one_of` asks that."""
+    rows = ",\n".join(f"{text(name)}: {_value(value)}" for name, value in table.items())
+    return f"Coalesce([{{\n{rows}}}])[{key}]"
+
+
+def merge(target: str, source: str, *conditions: str) -> str:
+    """Return the statement that puts what a map holds into another one."""
+    return f'merge_maps({target}, {source}, "upsert")' + _where(conditions)
 
 
 def any_of(conditions: Iterable[str]) -> str:

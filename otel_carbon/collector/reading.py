@@ -1,25 +1,35 @@
 """Statements that read a span: its dialect, whether it is a call, and its names.
 
-What they leave in the cache: `leave` (not for this config), `call`, `failed`, `provider`, `host`, the raw
-names `m1` and `m2`, and `region`.
+What they leave in the cache: `leave` (not for this config), `call`, `failed`, `region`, `caller`, and the raw names of
+the models, `m1` of the one that answered and `m2` of another one that was asked for. `serving` adds who serves them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from otel_carbon.collector.dialects import DIALECT, DIALECTS, LEAVE, LEAVE_NOT, candidates, read_dialects, scope_is
-from otel_carbon.collector.ottl import all_of, any_of, attribute, cache, from_glob, is_match, put, replace, text, words
+from otel_carbon.collector.dialects import (
+    DIALECT,
+    DIALECTS,
+    LEAVE,
+    LEAVE_NOT,
+    candidates,
+    put_first,
+    read_dialects,
+    scope_is,
+)
+from otel_carbon.collector.ottl import all_of, any_of, attribute, cache, is_match, is_one_of, lower, put, text
 from otel_carbon.spans import DialectTable
 from otel_carbon.spans.media import MADE_BY_ITEM
 from otel_carbon.spans.rules import Dialect
 from otel_carbon.spans.values import MAX_TEXT
 
-__all__ = ["group_condition", "reading_statements"]
+__all__ = ["PLAIN", "group_condition", "is_plain", "reading_statements"]
 
 
 _CALL, _OPERATION = cache("call"), cache("op")
-_PLAIN = "^[!-~]([ -~]*[!-~])?$"  # as text that needs no trimming and no cleaning
+PLAIN = "^[!-~]+(?: +[!-~]+)*$"
+"""A text that needs no trimming and no cleaning."""
 _NAMES = {
     "provider": "provider",
     "host": "server_address",
@@ -30,24 +40,25 @@ _NAMES = {
 
 
 def group_condition(table: DialectTable) -> str:
-    """Return the condition of a span that is GenAI-related and that no earlier stage has marked."""
+    """Return the condition of a span that is GenAI-related, that is read, and that no earlier stage has marked."""
     markers = sorted({marker for dialect in read_dialects(table) for marker in dialect.markers})
     seen = any_of(f"{attribute(marker)} != nil" for marker in markers)
     ids = 'span.trace_id.string != "00000000000000000000000000000000" and span.span_id.string != "0000000000000000"'
-    return f"{attribute('otel_carbon.status')} == nil and {seen} and {ids}"
+    return f"{attribute('otel_carbon.status')} == nil and {seen} and not {_is_left_alone(table)} and {ids}"
 
 
 def reading_statements(table: DialectTable) -> Iterator[str]:
     """Yield the statements that read a span."""
-    yield from _dialect(table)
+    for dialect in read_dialects(table):
+        yield put(DIALECT, text(dialect.name), _speaks(dialect, dialect.markers))
     yield from _operation(table)
     yield from _texts(table)
-    yield from _provider(table)
+    yield put("span.cache", '{"leave": true}', f"{LEAVE} == true")  # so that no statement meets a value of another type
 
 
-def _dialect(table: DialectTable) -> Iterator[str]:
+def _is_left_alone(table: DialectTable) -> str:
+    """Return the condition of a span in a dialect or a scope whose spans are not read."""
     others = [dialect for dialect in table.dialects if dialect.name not in DIALECTS]
-    yield put(LEAVE, "true", any_of(_speaks(dialect, _own_markers(table, dialect)) for dialect in others))
     odd = [scope for row in table.wrappers for scope in row.scopes]
     odd += [scope for row in table.guesses for scope in row.scopes]
     odd += [scope for row in table.hard_coded_hosts for scope in row.scopes]
@@ -57,9 +68,7 @@ def _dialect(table: DialectTable) -> Iterator[str]:
         if row.reasoning in {"rest_of_total", "added_twice"} and not row.dialects
         for scope in row.scopes
     ]
-    yield put(LEAVE, "true", scope_is(odd))
-    for dialect in read_dialects(table):
-        yield put(DIALECT, text(dialect.name), _speaks(dialect, dialect.markers))
+    return any_of([*(_speaks(dialect, _own_markers(table, dialect)) for dialect in others), scope_is(odd)])
 
 
 def _own_markers(table: DialectTable, dialect: Dialect) -> tuple[str, ...]:
@@ -74,62 +83,54 @@ def _speaks(dialect: Dialect, markers: Sequence[str]) -> str:
 
 
 def _operation(table: DialectTable) -> Iterator[str]:
+    """Yield statements that read the operation: the first one that the dialect knows, else the first one."""
     keys = candidates(table, "operation")
     for key, dialects in keys:
-        yield put(LEAVE, "true", f"{attribute(key)} != nil", dialects, f"not {_is_plain(attribute(key))}")
+        yield put(LEAVE, "true", f"{attribute(key)} != nil", dialects, f"not {is_plain(attribute(key))}")
     for key, _ in keys:
         for dialect in read_dialects(table):
             if key in dialect.fields["operation"]:
-                known = is_match(f"ToLowerCase({attribute(key)})", words([*dialect.calls, *dialect.parents]))
-                found = all_of([f"{attribute(key)} != nil", known])
-                yield put(
-                    _OPERATION,
-                    f"ToLowerCase({attribute(key)})",
-                    f"{_OPERATION} == nil",
-                    LEAVE_NOT,
-                    f"{DIALECT} == {text(dialect.name)}",
-                    found,
-                )
+                yield put(_OPERATION, lower(attribute(key)), *_is_operation(dialect, key))
     for key, dialects in keys:
-        yield put(
-            _OPERATION,
-            f"ToLowerCase({attribute(key)})",
-            f"{_OPERATION} == nil",
-            LEAVE_NOT,
-            dialects,
-            f"{attribute(key)} != nil",
-        )
+        unread = [f"{_OPERATION} == nil", LEAVE_NOT]
+        yield put(_OPERATION, lower(attribute(key)), *unread, f"{attribute(key)} != nil", dialects)
     for dialect in read_dialects(table):
         here = f"{DIALECT} == {text(dialect.name)}"
         calls = [name for name, recorded in dialect.calls.items() if recorded not in MADE_BY_ITEM]
         items = [name for name, recorded in dialect.calls.items() if recorded in MADE_BY_ITEM]
-        yield put(_CALL, "true", here, is_match(_OPERATION, words(calls)))
-        yield put(LEAVE, "true", here, is_match(_OPERATION, words([*items, *dialect.parents])))
+        yield put(_CALL, "true", here, is_one_of(_OPERATION, calls))
+        yield put(LEAVE, "true", here, is_one_of(_OPERATION, [*items, *dialect.parents]))
         if dialect.without_operation:
             yield put(_CALL, "true", here, f"{_OPERATION} == nil")
 
 
-def _is_plain(path: str) -> str:
-    return f"(IsString({path}) and Len({path}) <= {MAX_TEXT} and {is_match(path, _PLAIN)})"
+def _is_operation(dialect: Dialect, key: str) -> Iterator[str]:
+    yield from (f"{_OPERATION} == nil", f"{DIALECT} == {text(dialect.name)}", LEAVE_NOT, f"{attribute(key)} != nil")
+    if len(set(dialect.fields["operation"])) > 1:
+        yield is_one_of(lower(attribute(key)), [*dialect.calls, *dialect.parents])
+
+
+def is_plain(path: str) -> str:
+    """Return the condition of a name that is read as it is written."""
+    return f"(IsString({path}) and {is_match(path, PLAIN)} and Len({path}) <= {MAX_TEXT})"
 
 
 def _texts(table: DialectTable) -> Iterator[str]:
     for name, field in _NAMES.items():
-        for key, dialects in candidates(table, field):
-            yield put(cache(name), attribute(key), f"{cache(name)} == nil", dialects, f"{attribute(key)} != nil")
-        yield put(LEAVE, "true", f"{cache(name)} != nil", f"not {_is_plain(cache(name))}")
+        yield from put_first(cache(name), table, field)
+        yield put(LEAVE, "true", f"{cache(name)} != nil", f"not {is_plain(cache(name))}")
     caller = 'resource.attributes["cloud.region"]'
-    yield put(LEAVE, "true", f"{caller} != nil", f"not {_is_plain(caller)}")
-    yield put(cache("caller"), f"ToLowerCase({caller})", LEAVE_NOT, f"{caller} != nil")
-    yield put(cache("unnamed"), "true", LEAVE_NOT, f"{_CALL} == nil", _looks_like_a_call(table))
+    yield put(LEAVE, "true", f"{caller} != nil", f"not {is_plain(caller)}")
+    yield put(cache("caller"), lower(caller), f"{caller} != nil", LEAVE_NOT)
+    yield put(cache("unnamed"), "true", f"{_CALL} == nil", LEAVE_NOT, _looks_like_a_call(table))
     yield put(_CALL, "true", f"{cache('unnamed')} == true")
-    yield put(cache("region"), f"ToLowerCase({cache('region')})", LEAVE_NOT, f"{cache('region')} != nil")
+    yield put(cache("region"), lower(cache("region")), f"{cache('region')} != nil", LEAVE_NOT)
     # The model that answered goes first; the one that was asked for is looked at where it is another.
     yield put(cache("m1"), cache("m2"), f"{cache('m1')} == nil", f"{cache('m2')} != nil")
     yield f'delete_key(span.cache, "m2") where {cache("m1")} == {cache("m2")}'
     yield put(cache("m1"), text(""), f"{cache('m1')} == nil")
-    for name in ("m1", "m2"):
-        yield put(cache(name), f"ToLowerCase({cache(name)})", LEAVE_NOT, f"{cache(name)} != nil")
+    yield put(cache("m1"), lower(cache("m1")), LEAVE_NOT)
+    yield put(cache("m2"), lower(cache("m2")), f"{cache('m2')} != nil", LEAVE_NOT)
     yield put(cache("failed"), "true", f"(span.status.code == STATUS_CODE_ERROR or {attribute('error.type')} != nil)")
 
 
@@ -143,31 +144,3 @@ def _looks_like_a_call(table: DialectTable) -> str:
             any_of(["span.kind == SPAN_KIND_UNSPECIFIED", "span.kind == SPAN_KIND_CLIENT"]),
         ]
     )
-
-
-def _provider(table: DialectTable) -> Iterator[str]:
-    """Yield statements that name the provider as the convention does, by its host first, then by what is written."""
-    provider, host = cache("provider"), cache("host")
-    yield put(provider, f"ToLowerCase({provider})", LEAVE_NOT, f"{provider} != nil")
-    names = {name.lower(): value for name, value in table.providers.items()}
-    endings = "|".join(sorted(each.removeprefix(".") for each in table.provider_suffixes))
-    yield replace(provider, rf"^(.+)\.(?:{endings})$", "${1}", f"not {is_match(provider, words(names))}")
-    posing = [name for name, value in names.items() if not value]
-    yield put(LEAVE, "true", is_match(provider, words(posing)))
-    # A name that another one is written as must not be written as a third: the names that change go in one pass.
-    yield put(cache("known"), provider, f"{provider} != nil")
-    for value in sorted(set(names.values()) - {""}):
-        written = [name for name, other in names.items() if other == value and name != value]
-        if written:
-            yield put(provider, text(value), is_match(cache("known"), words(written)))
-    yield put(host, f"ToLowerCase({host})", LEAVE_NOT, f"{host} != nil")
-    yield replace(host, "^.*://", "", f"{host} != nil")
-    yield replace(host, "/.*$", "", f"{host} != nil")
-    yield replace(host, "^.*@", "", f"{host} != nil")
-    yield replace(host, "^([^:]*):[^:]*$", "${1}", f"{host} != nil")
-    yield put(LEAVE, "true", f"{host} != nil", f"not {is_match(host, '^[a-z0-9._-]+$')}")
-    owner, refines = cache("owner"), words(table.refined_by_host)
-    for suffix in sorted(table.host_suffixes, key=lambda each: -len(each)):
-        ends = is_match(host, from_glob(suffix).replace("^", "(?:^|[.])", 1))
-        yield put(owner, text(table.host_suffixes[suffix]), f"{host} != nil", f"{owner} == nil", ends)
-    yield put(provider, owner, f"{owner} != nil", any_of([f"{provider} == nil", is_match(provider, refines)]))

@@ -13,7 +13,7 @@ from random_genai import random_requests
 from otel_carbon.collector.amounts import CLAIMED_BY_THE_HOUR
 from otel_carbon.collector.document import collector_config
 from otel_carbon.collector.hours import Hours, newest_readings
-from otel_carbon.collector.locating import grids_of
+from otel_carbon.collector.places import grids_of
 from otel_carbon.factors import FactorTables, GridFamily
 from otel_carbon.grid import GridIntensityConfig
 from otel_carbon.grid.csv_trace import CsvTrace

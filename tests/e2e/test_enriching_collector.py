@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 _SPANS = 20_000
 
 
-@pytest.mark.timeout(600)  # half a minute on two idle cores; the Collector needs half a millisecond for a span
+@pytest.mark.timeout(600)  # a quarter of a minute on two idle cores, most of it in Python
 def test_collector_and_gateway_write_the_same_on_every_span_that_the_collector_marks(
     otelcol: Path, tmp_path: Path
 ) -> None:
