@@ -7,7 +7,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -331,18 +330,3 @@ def test_without_sqlite_utils_the_extra_is_named(tmp_path: Path, monkeypatch: py
 
     with pytest.raises(MissingExtraError, match=r"pip install 'otel-carbon\[ledger\]'"):
         open_ledger(tmp_path / "ledger.db")
-
-
-def test_who_opens_a_new_file_waits_for_another_that_is_preparing_it(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
-        other.execute("CREATE TABLE being_made (id INTEGER)")
-        other.execute("DROP TABLE being_made")  # a file with a page in it, and nothing of another program
-        other.execute("BEGIN IMMEDIATE")
-        commit = threading.Timer(0.2, other.execute, ["COMMIT"])
-        commit.start()
-        open_ledger(path).close()
-        commit.join()
-
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)

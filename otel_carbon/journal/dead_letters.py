@@ -18,6 +18,7 @@ from otel_carbon.errors import StorageError
 from otel_carbon.pipeline.component import JournalEntry
 from otel_carbon.pipeline.pdata import Payload, Signal
 from otel_carbon.pipeline.undelivered import Undelivered
+from otel_carbon.write_ahead import log_ahead
 
 __all__ = ["DEAD_LETTERS_NAME", "DeadLetter", "DeadLetters", "Kept", "Shelf"]
 
@@ -26,6 +27,7 @@ DEAD_LETTERS_NAME = "dead_letters.db"
 _APPLICATION_ID = 0x4F434431  # "OCD1"
 _MAX_REASON_CHARS = 1000
 _WAIT_S = 5.0
+_KEPT_LOG_BYTES = 16 << 20
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS dead_letter (
@@ -199,7 +201,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         application = db.execute("PRAGMA application_id").fetchone()[0]
         if application not in (0, _APPLICATION_ID):
             raise sqlite3.DatabaseError("it is another program's")
-        db.execute("PRAGMA journal_mode = WAL")
+        log_ahead(db, within_s=_WAIT_S, keep_bytes=_KEPT_LOG_BYTES)
         db.execute("PRAGMA synchronous = FULL")  # the journal forgets what lies here
         if application == 0:
             db.executescript(_SCHEMA)

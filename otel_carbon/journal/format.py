@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from otel_carbon.errors import DamagedError, StorageError
 from otel_carbon.pipeline.pdata import Payload
+from otel_carbon.write_ahead import log_ahead
 
 __all__ = [
     "APPLICATION_ID",
@@ -29,6 +30,7 @@ __all__ = [
 APPLICATION_ID = 0x4F434A31  # "OCJ1"
 PAGE_BYTES = 16384  # bodies are tens of kB: fewer, larger pages cost half of what 4 KiB ones do
 _SCHEMA_VERSION = 1
+_WAIT_S = 5.0
 CHECKPOINT_PAGES = 1024
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # `bytes` stands before `body` and in the index, so that counting never reads a body.
@@ -132,7 +134,7 @@ def connect(path: Path, *, fsync: bool, journal_id: str | None = None) -> sqlite
 
 def _prepare(db: sqlite3.Connection, path: Path, journal_id: str, *, fsync: bool) -> None:
     db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-    db.execute("PRAGMA journal_mode = WAL")
+    log_ahead(db, within_s=_WAIT_S, keep_bytes=2 * CHECKPOINT_PAGES * PAGE_BYTES)
     db.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
     db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     db.execute("PRAGMA cell_size_check = ON")

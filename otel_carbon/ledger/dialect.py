@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from otel_carbon.errors import StorageError
+from otel_carbon.write_ahead import log_ahead
 
 __all__ = ["connect", "connect_read_only", "damages", "immediate", "storage_error"]
 
 _BUSY_TIMEOUT_MS = 30_000
-_AGAIN_AFTER_S = 0.01
+_KEPT_LOG_BYTES = 64 << 20  # twice what it has at a checkpoint, so that an ordinary one cuts nothing
 _OWNER_ALONE = 0o600
 _SETTINGS = (
     "PRAGMA synchronous = FULL",
@@ -43,7 +43,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
         # First of all: WAL mode is written into the file.
         _refuse_foreign(path, connection)
-        _log_ahead(connection)
+        log_ahead(connection, within_s=_BUSY_TIMEOUT_MS / 1000, keep_bytes=_KEPT_LOG_BYTES)
         for setting in _SETTINGS:
             connection.execute(setting)
     except sqlite3.Error as error:
@@ -136,20 +136,3 @@ def _create(path: Path) -> None:
     """
     with suppress(OSError):  # SQLite itself says what is wrong with a file that it cannot open
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ALONE))
-
-
-def _log_ahead(connection: sqlite3.Connection) -> None:
-    """Switch to the write-ahead log, which SQLite refuses at once while another process is at it on a new file.
-
-    It waits for every other lock. Here it already holds one itself, and would wait for ever if the other did, too.
-    """
-    until_s = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until_s:
-                raise
-        else:
-            return
-        time.sleep(_AGAIN_AFTER_S)
