@@ -71,6 +71,22 @@ def test_one_call_as_json_is_that_of_the_python_function(capsys: pytest.CaptureF
     assert json.loads(capsys.readouterr().out) == expected.to_dict()
 
 
+def test_counts_that_contradict_each_other_are_said_to_count_both(capsys: pytest.CaptureFixture[str]) -> None:
+    _run(
+        *("--model", "gpt-4o", "--input-tokens", "3", "--cache-read-tokens", "6", "--cache-write-tokens", "1"),
+        *("--output-tokens", "5", "--reasoning-tokens", "50"),
+    )
+    said = capsys.readouterr().out
+    assert "note        7 cached tokens cannot be part of 3 input tokens: both count, 10 input tokens in all\n" in said
+    assert (
+        "note        50 reasoning tokens cannot be part of 5 output tokens: both count, 55 output tokens in all\n"
+        in said
+    )
+
+    _run("--model", "gpt-4o", "--input-tokens", "7", "--cache-read-tokens", "7", "--reasoning-tokens", "50")
+    assert "note" not in capsys.readouterr().out
+
+
 def test_the_working_names_every_source(capsys: pytest.CaptureFixture[str]) -> None:
     _run("--model", "gpt-4o", "--provider", "openai", "--output-tokens", "1000", "--explain")
 

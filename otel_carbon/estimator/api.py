@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
 from otel_carbon.errors import ConfigError
-from otel_carbon.estimator.arguments import Arguments, items_of, read_arguments, usage_of
+from otel_carbon.estimator.arguments import Arguments, items_of, notes_of, read_arguments, usage_of
 from otel_carbon.estimator.document import outcome_document
 from otel_carbon.estimator.estimator import Estimator
 from otel_carbon.estimator.explain import Step, explain
@@ -22,7 +22,7 @@ from otel_carbon.factors.places import knows_region
 from otel_carbon.factors.suggest import did_you_mean
 from otel_carbon.model import Call, Footprint, Outcome, Source
 
-__all__ = ["EQUIVALENTS", "Estimate", "estimate", "estimate_arguments", "prepared"]
+__all__ = ["EQUIVALENTS", "Estimate", "estimate", "estimate_arguments", "noted", "prepared"]
 
 EQUIVALENTS: Mapping[str, str] = {"epa": DEFAULT_EQUIVALENTS, "seed": "seed"}
 """Sets of equivalents by the name that a user gives."""
@@ -148,7 +148,7 @@ def estimate_arguments(
     if equivalents not in EQUIVALENTS:
         raise ConfigError(f"equivalents: must be one of {', '.join(EQUIVALENTS)}, not {equivalents!r}")
     estimator, call = prepared(arguments, factor_sets, overrides)
-    outcome = estimator.estimate(call)
+    outcome = noted(estimator.estimate(call), arguments)
     if not isinstance(outcome, Footprint) or outcome.co2e_grams is None:
         return Estimate(call.model or "", outcome, {}, ())
     things = equivalents_of(outcome.co2e_grams.central, estimator.tables.equivalents[EQUIVALENTS[equivalents]])
@@ -156,6 +156,11 @@ def estimate_arguments(
     working, known = explain(estimator, call, outcome), estimator.tables.sources
     cited = tuple(known[key] for key in dict.fromkeys(step.source_id or "" for step in working) if key in known)
     return Estimate(call.model or "", outcome, things, working, cited, sci)
+
+
+def noted(outcome: Outcome, arguments: Arguments) -> Outcome:
+    """Return an outcome that says what was made of arguments that contradict each other."""
+    return replace(outcome, notes=(*outcome.notes, *notes_of(arguments))) if isinstance(outcome, Footprint) else outcome
 
 
 def prepared(

@@ -12,7 +12,7 @@ from otel_carbon.errors import ConfigError
 from otel_carbon.estimator.settings import MOST_PUE_RATIO
 from otel_carbon.model import MOST_INTENSITY_G_PER_KWH, ItemKind, Items, Usage
 
-__all__ = ["ARGUMENT_NAMES", "Arguments", "items_of", "read_arguments", "usage_of"]
+__all__ = ["ARGUMENT_NAMES", "Arguments", "items_of", "notes_of", "read_arguments", "usage_of"]
 
 _LONGEST_S = 1e7  # four months
 _MOST_ITEMS = 1e9
@@ -89,6 +89,20 @@ def usage_of(arguments: Arguments) -> Usage | None:
         cache_write_tokens=write,
         visible_output_tokens=outputs - reasoning if outputs >= reasoning else outputs,
         reasoning_tokens=reasoning,
+    )
+
+
+def notes_of(arguments: Arguments) -> tuple[str, ...]:
+    """Return what was made of counts that contradict each other, a sentence each."""
+    cached = [count for count in (arguments.cache_read_tokens, arguments.cache_write_tokens) if count is not None]
+    parts = (
+        ("input", arguments.input_tokens, "cached", sum(cached)),
+        ("output", arguments.output_tokens, "reasoning", arguments.reasoning_tokens or 0),
+    )
+    return tuple(
+        f"{part} {name} tokens cannot be part of {whole} {of} tokens: both count, {part + whole} {of} tokens in all"
+        for of, whole, name, part in parts
+        if whole is not None and part > whole
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from otel_carbon.estimator.api import prepared
+from otel_carbon.estimator.api import noted, prepared
 from otel_carbon.estimator.arguments import Arguments
 from otel_carbon.estimator.document import outcome_document
 from otel_carbon.estimator.estimator import Estimator
@@ -54,7 +54,8 @@ def compare(
     asked = estimator.settings.factor_set
     ids = [asked, *(set_id for set_id in estimator.tables.set_ids if set_id != asked)]
     reference = estimator.estimate(call)
-    return tuple(_under(estimator.of_set(set_id), call, reference) for set_id in ids)
+    found = [_under(estimator.of_set(set_id), call, reference) for set_id in ids]
+    return tuple(replace(each, outcome=noted(each.outcome, arguments)) for each in found)
 
 
 def comparison_document(comparison: Comparison) -> dict[str, object]:
