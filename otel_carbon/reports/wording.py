@@ -42,11 +42,12 @@ def sentence_of(
         return f"Nothing is estimated yet. {_EXCLUDED}"
     grids = ", ".join(_named(source) for source in grid_sources) or "brought by the factor set"
     sets = ", ".join(factor_sets)
-    defaults = shares.get(Confidence.CLASS_DEFAULT.value, 0.0) + shares.get(Confidence.LOW.value, 0.0)
+    defaults, guesses = (shares.get(label.value, 0.0) for label in (Confidence.CLASS_DEFAULT, Confidence.LOW))
+    guessed = f" and {percent(guesses)} on guesses of low confidence" if guesses else ""
     return (
         f"Estimated {grams_with_bounds(co2e_grams)}, approx. 90 % interval, location-based,"
         f" life-cycle grid factors {grids}, energy factors {sets};"
-        f" {percent(defaults)} of the total rests on class defaults. {_EXCLUDED}"
+        f" {percent(defaults)} of the total rests on class defaults{guessed}. {_EXCLUDED}"
     )
 
 
