@@ -187,6 +187,18 @@ async def test_what_the_ledger_took_back_goes_out_too() -> None:
     }
 
 
+def test_a_call_is_taken_back_once_whoever_says_so() -> None:
+    tally = Config().tally()
+    of_one = Reversal((), 1.0, 0.5, 1.0, span="0a" * 24)
+
+    for reversal in (of_one, replace(of_one, co2e_grams=0.4), replace(of_one, span="0b" * 24), Reversal((), 1.0)):
+        tally.add_reversed(reversal)
+
+    sums = tally.snapshot()
+    assert list(sums["otel_carbon.calls.reversed"].values()) == [3.0]
+    assert list(sums["otel_carbon.co2e.reversed"].values()) == [1.0]
+
+
 async def test_energy_and_operational_emissions_are_counted_by_grid() -> None:
     known = replace(FOOTPRINT, co2e_operational_grams=Interval(0.004, 0.0082, 0.03))
     hourly = replace(known, grid=Grid("IE", 301.0, "test", quality="measured"))

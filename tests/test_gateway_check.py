@@ -155,6 +155,27 @@ def test_a_journal_that_cannot_hold_one_request_is_refused() -> None:
     check_config(parse_config(text, {}, Catalogue.bundled(), source="F"), source="F")
 
 
+# ---- ledgers --------------------------------------------------------------------------------------------------------
+
+
+def test_two_exporters_to_one_ledger_are_refused() -> None:
+    text = """\
+receivers: {otlp: {protocols: {grpc: }}}
+exporters: {ledger: , ledger/audit: {url: "sqlite:///./ledger.db"}, ledger/other: {url: "sqlite:///other.db"}}
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [ledger, ledger/other]}
+    traces/audit: {receivers: [otlp], exporters: [ledger/audit]}
+"""
+
+    with pytest.raises(ConfigError) as caught:
+        check_config(parse_config(text, {}, Catalogue.bundled(), source="F"), source="F")
+    assert str(caught.value) == (
+        "F: exporters::ledger/audit::url: ledger.db is the ledger of exporters::ledger too; "
+        "name ledger in both pipelines, or another file"
+    )
+
+
 # ---- one check for both commands ------------------------------------------------------------------------------------
 
 

@@ -44,10 +44,10 @@ def _request(first: int, count: int, scope: str, *, starts_s: float, lasts_s: fl
     return request.SerializeToString()
 
 
-async def _sent(data_dir: Path, *requests: bytes) -> Tally:
+async def _sent(data_dir: Path, *requests: bytes, text: str = _CONFIG) -> Tally:
     """Return what the metrics of a gateway count that has been stopped after it took these requests."""
     tallies: list[Tally] = []
-    config = parse_config(dedent(_CONFIG), {}, Catalogue.bundled(), source="test")
+    config = parse_config(dedent(text), {}, Catalogue.bundled(), source="test")
     gateway = Gateway(config, data_dir, source="test", shared={"tallies": tallies})
     await gateway.start()
     try:
@@ -65,8 +65,8 @@ def _net_grams(tally: Tally) -> float:
     return sum(sums["otel_carbon.co2e"].values()) - sum(sums["otel_carbon.co2e.reversed"].values())
 
 
-def _ledger(data_dir: Path) -> tuple[float, float]:
-    with closing(sqlite3.connect(data_dir / "ledger.db")) as db:
+def _ledger(data_dir: Path, name: str = "ledger.db") -> tuple[float, float]:
+    with closing(sqlite3.connect(data_dir / name)) as db:
         calls, grams = db.execute("SELECT SUM(calls), SUM(co2e_grams_central) FROM lines").fetchone()
     return calls, grams
 
@@ -92,4 +92,18 @@ async def test_what_two_libraries_saw_of_them_counts_once(tmp_path: Path, first:
     calls, grams = _ledger(tmp_path)
     assert calls == 10.0
     assert sum(tally.snapshot()["otel_carbon.co2e"].values()) == pytest.approx(2 * grams, rel=1e-12)
+    assert _net_grams(tally) == pytest.approx(grams, rel=1e-12)
+
+
+async def test_the_counters_take_a_call_back_once_though_two_ledgers_do_not_count_it(tmp_path: Path) -> None:
+    two = '{ledger: , ledger/audit: {url: "sqlite:///audit.db"}'
+    text = _CONFIG.replace("{ledger: ", two).replace("[ledger, ", "[ledger, ledger/audit, ")
+    client = _request(0, 10, "openai", starts_s=0.1, lasts_s=0.8)
+    framework = _request(100, 10, "langchain", starts_s=0.0, lasts_s=1.0)
+
+    tally = await _sent(tmp_path, framework, client, text=text)
+
+    calls, grams = _ledger(tmp_path)
+    assert calls == 10.0
+    assert _ledger(tmp_path, "audit.db") == (calls, pytest.approx(grams, rel=1e-12))
     assert _net_grams(tally) == pytest.approx(grams, rel=1e-12)

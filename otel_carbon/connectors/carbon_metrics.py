@@ -16,6 +16,7 @@ from otel_carbon.connectors._beginnings import Beginnings
 from otel_carbon.connectors._counters import Counters
 from otel_carbon.connectors._deltas import Deltas
 from otel_carbon.connectors._measured import Measured, Measurer, marked_spans
+from otel_carbon.connectors._net_tally import NetTally
 from otel_carbon.connectors._request import metrics_payload
 from otel_carbon.errors import CarbonError, ConfigError
 from otel_carbon.pipeline.component import Factory, Kind, Settings, Stability
@@ -65,9 +66,9 @@ class Config:
             raise ConfigError(f"temporality must be {' or '.join(_TEMPORALITIES)}, not {self.temporality!r}")
         self.tally()
 
-    def tally(self) -> Tally:
+    def tally(self) -> NetTally:
         """Return sums with these attributes and limits."""
-        return Tally(self.cardinality_limit, self.attribute_limit, self.metrics_attributes)
+        return NetTally(self.cardinality_limit, self.attribute_limit, self.metrics_attributes, self.remembered_spans)
 
     def measurer(self, settings: Settings) -> Measurer:
         """Return what measures the spans that are counted."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from otel_carbon.errors import CarbonError
+from otel_carbon.exporters.ledger import LedgerExporter
 from otel_carbon.gateway.config import GatewayConfig
 from otel_carbon.gateway.feed import Feed, Refusal, Valve
 from otel_carbon.gateway.graph import NOTHING_BUILT, Built, ExporterRoute, Graph, Key
@@ -99,7 +101,22 @@ class _Builder:
         ids = dict.fromkeys(id_ for wanted in self._wanted.values() for id_ in wanted.exporters)
         configured = self._config.components[Kind.EXPORTER]
         built = {id_: self._exporter(id_) for id_ in ids if id_ in configured}
-        return {id_: exporter for id_, exporter in built.items() if exporter is not None}
+        found = {id_: exporter for id_, exporter in built.items() if exporter is not None}
+        self._check_ledgers(found)
+        return found
+
+    def _check_ledgers(self, exporters: Mapping[str, Exporter]) -> None:
+        """Note a second exporter to the file of a ledger: its spans would all be there already."""
+        owners: dict[Path, str] = {}
+        for id_, exporter in exporters.items():
+            if isinstance(exporter, LedgerExporter):
+                owner = owners.setdefault(exporter.path.resolve(), id_)
+                if owner != id_:
+                    self._problems.add(
+                        f"exporters::{id_}::url",
+                        f"{exporter.path} is the ledger of exporters::{owner} too; name {owner} in both pipelines, "
+                        "or another file",
+                    )
 
     def _exporter(self, id_: str) -> Exporter | None:
         key, made_from = (Kind.EXPORTER, id_), self._made_from(Kind.EXPORTER, id_)

@@ -25,10 +25,11 @@ def reversal_of_span(sighting: Sighting, outcome: Outcome) -> Reversal | None:
     if call is None or (not isinstance(outcome, Footprint) and outcome.status not in _CALLS):
         return None
     attributes, who = measurement_attributes(call, outcome), sighting.attribution
+    span = sighting.span.trace_id + sighting.span.span_id
     if not isinstance(outcome, Footprint):
-        return Reversal(attributes, count, attribution=who)
+        return Reversal(attributes, count, attribution=who, span=span)
     grams, wh = (0.0 if one is None else one.central * count for one in (outcome.co2e_grams, outcome.energy_wh))
-    return Reversal(attributes, count, grams, wh, who)
+    return Reversal(attributes, count, grams, wh, who, span)
 
 
 def reversal_of_line(reversal_row: Sequence[Any]) -> Reversal:
@@ -43,7 +44,7 @@ def reversal_of_line(reversal_row: Sequence[Any]) -> Reversal:
     attributes = tuple((key, value) for key, value in named if value is not None)
     attribution = Attribution(**{field.name: line[field.name] for field in fields(Attribution)})
     calls, grams, wh = (-(line[name] or 0.0) for name in ("calls", "co2e_grams_central", "energy_wh_central"))
-    return Reversal(attributes, calls, grams, wh, attribution)
+    return Reversal(attributes, calls, grams, wh, attribution, line["trace_id"] + line["span_id"])
 
 
 def reversals_text(reversals: Sequence[Reversal]) -> str | None:
@@ -56,6 +57,6 @@ def reversals_of_text(text: str | None) -> tuple[Reversal, ...]:
     return tuple(_reversal(**each) for each in json.loads(text or "[]"))
 
 
-def _reversal(attributes: Sequence[Sequence[str]], attribution: dict[str, Any], **quantities: float) -> Reversal:
+def _reversal(attributes: Sequence[Sequence[str]], attribution: dict[str, Any], **others: Any) -> Reversal:
     named = tuple((key, value) for key, value in attributes)
-    return Reversal(named, attribution=Attribution(**attribution), **quantities)
+    return Reversal(named, attribution=Attribution(**attribution), **others)

@@ -24,3 +24,5 @@ class Reversal:
     energy_wh: float = 0.0
     attribution: Attribution = _NOBODY
     """Who it was accounted to."""
+    span: str = ""
+    """Trace id and span id of the call, in hexadecimal; empty where they are not known."""
