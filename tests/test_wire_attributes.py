@@ -167,6 +167,18 @@ def test_a_wanted_attribute_is_found_inside_a_larger_message() -> None:
     assert reader.wants(body, len(body) - 1, len(body))
 
 
+def test_texts_that_never_repeat_are_read_as_others_are() -> None:
+    reader = AttributeReader(("a",))
+    for number in range(200):
+        assert reader.read([key_value("a", f"id-{number:04}")]) == {"a": f"id-{number:04}"}
+    unusual = key_value("a", "id-9999")[:-8] + b"\x05id-99\x78\x01"  # as long, but the text ends before another field
+
+    assert reader.read([unusual]) == {"a": "id-99"}
+    assert reader.read([key_value("a", "id-000\u00e9"[1:]), key_value("a", "other")]) == {"a": "d-000\u00e9"}
+    assert reader.read([key_value("a", "id-0000")[:-1] + b"\xff"]) == {"a": "id-000\ufffd"}
+    assert len(reader._known) < 100
+
+
 def test_memory_stays_bounded_whatever_is_read() -> None:
     reader = AttributeReader(["a"])
     for number in range(30_000):

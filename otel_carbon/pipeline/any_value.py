@@ -13,10 +13,10 @@ from typing import Any
 from otel_carbon.pipeline.otlp_schema import lenient, read
 from otel_carbon.pipeline.wire import read_varint
 
-__all__ = ["DOUBLE", "INT", "key_and_value", "read_any_value", "unpack_double", "usual_parts"]
+__all__ = ["DOUBLE", "INT", "STRING", "key_and_value", "read_any_value", "unpack_double", "usual_parts"]
 
-INT, DOUBLE = 0x18, 0x21  # tags of AnyValue
-_STRING, _BOOL = 0x0A, 0x10
+STRING, INT, DOUBLE = 0x0A, 0x18, 0x21  # tags of AnyValue
+_BOOL = 0x10
 _KEY, _VALUE = 0x0A, 0x12  # tags of KeyValue
 
 unpack_double = struct.Struct("<d").unpack_from
@@ -56,7 +56,7 @@ def read_any_value(encoded: bytes, start: int, end: int) -> Any:
     size = end - start
     tag = encoded[start] if size >= 2 else 0
     try:
-        if tag == _STRING:
+        if tag == STRING:
             text_size, text = encoded[start + 1], start + 2
             if text_size >= 0x80:
                 text_size, text = read_varint(encoded, start + 1)

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from otel_carbon.pipeline.any_value import DOUBLE, INT, key_and_value, read_any_value, unpack_double, usual_parts
+from otel_carbon.pipeline.any_value import (
+    DOUBLE,
+    INT,
+    STRING,
+    key_and_value,
+    read_any_value,
+    unpack_double,
+    usual_parts,
+)
 
 __all__ = ["AttributeReader"]
 
 _LONGEST_REMEMBERED = 128  # bytes of an encoded attribute: names and short words, which repeat; not prompts
 _MOST_REMEMBERED = 8192
+_MOST_TEXTS = 64  # of one key and length; where there are more, they are ids
 
 _Pair = tuple[str, Any]
 _UNWANTED: tuple[()] = ()
@@ -25,7 +34,8 @@ class AttributeReader:
 
     Texts and small numbers repeat from span to span, so whole attributes are remembered; token counts and quantities
     do not, so of them only what comes before the digits is, with the key (empty: not wanted), the size of the whole and
-    the number of digits. Thread-safe: the two dicts are only ever replaced or added to.
+    the number of digits. So it is with texts of a key and length that turn out to be ids (width 0).
+    Thread-safe: the dicts are only ever replaced or added to.
     """
 
     def __init__(self, keys: Iterable[str], prefixes: Iterable[str] = ()) -> None:
@@ -33,6 +43,7 @@ class AttributeReader:
         self._prefixes = tuple(prefix.encode() for prefix in prefixes)
         self._known: dict[bytes, _Pair | tuple[()]] = {}
         self._heads: dict[bytes, tuple[str, int, int]] = {}
+        self._texts: dict[bytes, int] = {}  # how many were learned by what comes before a text
 
     @classmethod
     def of_everything(cls) -> AttributeReader:
@@ -60,7 +71,12 @@ class AttributeReader:
                     if width == 8:
                         found[key] = unpack_double(each, size - 8)[0]
                         continue
-                    number = _number(each, size, width)
+                    if not width:
+                        start = each[1] + 6
+                        if each[start - 1] == size - start:
+                            found[key] = each[start:].decode("utf-8", "replace")
+                            continue
+                    number = _number(each, size, width) if width else -1
                     pair = self._pair(each) if number < 0 else (key, number)
             if pair:
                 key, value = pair
@@ -82,9 +98,15 @@ class AttributeReader:
         if len(encoded) > _LONGEST_REMEMBERED:
             return pair
         if len(self._known) + len(self._heads) >= _MOST_REMEMBERED:
-            self._known, self._heads = {}, {}
+            self._known, self._heads, self._texts = {}, {}, {}
         head = _numeric_head(encoded)
         if head is None:
+            head = _text_head(encoded)
+            if pair and head is not None:
+                learned = self._texts[head] = self._texts.get(head, 0) + 1
+                if learned > _MOST_TEXTS:
+                    self._heads[head] = (pair[0], len(encoded), 0)
+                    return pair
             self._known[encoded] = pair
         else:
             self._heads[head] = (pair[0] if pair else "", len(encoded), len(encoded) - len(head))
@@ -125,6 +147,17 @@ def _numeric_head(encoded: bytes) -> bytes | None:
     if (tag == INT and width <= 3) or (tag == DOUBLE and width == 8):
         return encoded[: value + 1]
     return None
+
+
+def _text_head(encoded: bytes) -> bytes | None:
+    """Return what comes before the length of a text: key, size and type in their usual form; None for all else."""
+    try:
+        key_end, value, end = usual_parts(encoded, 0)
+    except IndexError:
+        return None
+    if end != len(encoded) or value != key_end + 2 or end < value + 2:
+        return None
+    return encoded[: value + 1] if encoded[value] == STRING and encoded[value + 1] == end - value - 2 else None
 
 
 def _number(encoded: bytes, size: int, width: int) -> int:

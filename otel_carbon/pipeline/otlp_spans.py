@@ -13,7 +13,8 @@ from otel_carbon.pipeline.span_search import span_search
 from otel_carbon.pipeline.wire import Extent, ResourceSpans, field_end, joined, read_varint
 from otel_carbon.pipeline.wire_search import words_of
 from otel_carbon.semconv.carbon import OTEL_CARBON_STATUS
-from otel_carbon.spans import SpanReader, adjusted_count, read_mark
+from otel_carbon.semconv.gen_ai import CLOUD_REGION
+from otel_carbon.spans import KnownReads, SpanReader, adjusted_count, read_mark
 
 __all__ = ["GenAISpan", "GenAISpans", "genai_spans"]
 
@@ -47,6 +48,7 @@ class GenAISpans:
         self._attribution_keys = reader.attribution_keys
         self._everything = AttributeReader.of_everything()
         self._resources: dict[bytes, Mapping[str, Any]] = {}
+        self._reads: dict[tuple[str, str | None], KnownReads] = {}
 
     def scan(self, body: bytes) -> tuple[Sequence[ResourceSpans], list[GenAISpan]]:
         """Return the layout of a request and its GenAI-related spans, in order; neither when there are none.
@@ -92,23 +94,14 @@ class GenAISpans:
         """Add the GenAI-related spans of one scope to `found`."""
         scope = read(lenient(_SCOPE), encoded_scope, "InstrumentationScope")
         name = scope.name.decode("utf-8", "replace")
-        version = scope.version.decode("utf-8", "replace")
         reader, read_attributes = self._reader, self._attributes.read
+        read_call = self._known_reads(name, resource).read
         usual_attribution = reader.attribution({}, resource)
         for at, start, end in spans:
             view = self._view(body, start, end)
             attributes = read_attributes(view.attributes[:])
             started, ended = view.start_time_unix_nano, view.end_time_unix_nano
-            call = reader.read(
-                attributes,
-                scope_name=name,
-                scope_version=version,
-                resource=resource,
-                kind=view.kind,
-                failed=view.status.code == _STATUS_ERROR,
-                started_unix_nano=started,
-                ended_unix_nano=ended,
-            )
+            call = read_call(attributes, view.kind, view.status.code == _STATUS_ERROR, started, ended)
             if call is None or not _has_ids(view):
                 continue
             marked = OTEL_CARBON_STATUS in attributes
@@ -125,6 +118,16 @@ class GenAISpans:
                 name or None,
             )
             found.append((at, sighting, marked))
+
+    def _known_reads(self, scope_name: str, resource: Mapping[str, Any]) -> KnownReads:
+        region = resource.get(CLOUD_REGION)
+        key = (scope_name, region if isinstance(region, str) else None)
+        reads = self._reads.get(key)
+        if reads is None:
+            if len(self._reads) >= _MOST_REMEMBERED:
+                self._reads = {}
+            reads = self._reads[key] = KnownReads(self._reader, scope_name, resource)
+        return reads
 
     def _resource(self, encoded: bytes) -> Mapping[str, Any]:
         attributes = self._resources.get(encoded)

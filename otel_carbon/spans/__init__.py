@@ -3,6 +3,7 @@
 from otel_carbon.spans.attribution import AttributionRules
 from otel_carbon.spans.counting import Counting
 from otel_carbon.spans.digits import put_six_digits, six_digits
+from otel_carbon.spans.known_reads import KnownReads
 from otel_carbon.spans.marks import QUANTITIES, mark_attributes, utc_text
 from otel_carbon.spans.marks_reading import read_mark
 from otel_carbon.spans.reader import Parent, SpanReader
@@ -16,6 +17,7 @@ __all__ = [
     "AttributionRules",
     "Counting",
     "DialectTable",
+    "KnownReads",
     "Parent",
     "SpanReader",
     "Tokens",
