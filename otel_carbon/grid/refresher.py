@@ -29,6 +29,7 @@ _LONGEST_BACK_OFF_S = 900.0
 _AFTER_THE_HOUR_S = 60.0
 _POLL_S = 300.0
 _IDLE_S = 7200.0
+_LEAST_WAIT_S = 1.0
 _UNSEEN = ""
 
 
@@ -195,10 +196,15 @@ class GridRefresher:
                 resting_s = self._rest_until_s - time.monotonic()
 
     def _pause_s(self) -> float:
-        """Return how long to wait for a look-up that misses: until the next period has been published, at most."""
+        """Return how long to wait for a look-up that misses: until the next period has been published, at most.
+
+        What a source gave no answer for is still wanted, so that a look-up of it is no news and would wake nobody.
+        """
+        if not self._demand.is_empty():
+            return max(self._rest_until_s - time.monotonic(), _LEAST_WAIT_S)
         period_s = self._provider.period_s
         to_next_s = period_s - self._clock_ns() / NANOSECONDS_PER_SECOND % period_s
-        return max(min(_POLL_S, to_next_s + _AFTER_THE_HOUR_S), 1.0)
+        return max(min(_POLL_S, to_next_s + _AFTER_THE_HOUR_S), _LEAST_WAIT_S)
 
     def _new_threads(self) -> None:
         self._store.renew_lock()

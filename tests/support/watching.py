@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +28,19 @@ class WatchProcess:
 
 
 @contextmanager
-def watching(output: Path, *options: str) -> Iterator[WatchProcess]:
-    """Keep a config at the newest hours of a CSV trace, looking five times a second, until the block ends."""
+def watching(output: Path, *options: str, environ: Mapping[str, str] | None = None) -> Iterator[WatchProcess]:
+    """Keep a config at the newest hours of a CSV trace, looking five times a second, until the block ends.
+
+    Options come after these, and go before them.
+    """
     log_file = output.with_name("watch.log")
     command = [sys.executable, "-m", "otel_carbon", "collector-config", "--output", str(output), "--watch"]
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--interval", "200ms", "--grid-provider", "csv", *options], stdout=log, stderr=log
+            [*command, "--interval", "200ms", "--grid-provider", "csv", *options],
+            env={**os.environ, **(environ or {})},
+            stdout=log,
+            stderr=log,
         )
     running = WatchProcess(process, log_file)
     try:
