@@ -12,6 +12,7 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from otel_carbon._version import __version__
+from otel_carbon.connectors import carbon_metrics
 from otel_carbon.connectors._memo import SpanMemo
 from otel_carbon.connectors.carbon_metrics import FACTORY, CarbonMetricsConnector, Config
 from otel_carbon.errors import ConfigError, UnavailableError
@@ -67,6 +68,12 @@ class MetricsPipeline:
         if self.error is not None:
             raise self.error
         self.taken.append(payload)
+
+    async def emissions(self, count: int) -> None:
+        """Wait for so many to come, taken or not."""
+        for _ in range(count):
+            self.came.clear()
+            await self.came.wait()
 
     async def have(self, count: int) -> None:
         """Wait until so many payloads have been taken."""
@@ -501,3 +508,39 @@ async def test_a_series_without_growth_is_left_out_of_a_delta() -> None:
     await subject.shutdown()
 
     assert (sent, len(pipeline.taken)) == (1, 1)
+
+
+class Clock:
+    """Stands for the module `time`."""
+
+    def __init__(self) -> None:
+        self.unix_nano = 1000
+
+    def time_ns(self) -> int:
+        return self.unix_nano
+
+
+@pytest.mark.parametrize("temporality", ["cumulative", "delta"])
+async def test_no_sum_ends_before_it_begins_when_the_clock_is_set_back(
+    monkeypatch: pytest.MonkeyPatch, temporality: str
+) -> None:
+    clock, pipeline = Clock(), MetricsPipeline()
+    monkeypatch.setattr(carbon_metrics, "time", clock)
+    subject = connector(pipeline, interval="1ms", temporality=temporality)
+    await subject.start()
+    for span, at_unix_nano in enumerate((2000, 10, 20, 30), 1):
+        clock.unix_nano = at_unix_nano
+        subject.observe(traces(enriched(span)))
+        pipeline.error = UnavailableError("the journal is full") if at_unix_nano == 10 else None
+        await pipeline.emissions(3 if temporality == "cumulative" else 1)
+    await subject.shutdown()
+
+    ends: dict[int, float] = {}
+    for payload in pipeline.taken:
+        sums = {each.name: each.sum for each in request_of(payload).resource_metrics[0].scope_metrics[0].metrics}
+        for one in sums["otel_carbon.calls"].data_points:
+            assert one.start_time_unix_nano <= one.time_unix_nano
+            began = one.start_time_unix_nano
+            ends[began] = one.as_double + (ends.get(began, 0.0) if temporality == "delta" else 0.0)
+    assert sum(ends.values()) == 4.0
+    assert max(ends) >= 1000 > min(ends)

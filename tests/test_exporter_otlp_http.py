@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsPar
 from tcp import listening
 
 from otel_carbon.errors import ConfigError, PermanentExportError, RetryableExportError
-from otel_carbon.exporters._http_failure import retry_after_s
+from otel_carbon.exporters._http_failure import clock_of, retry_after_s
 from otel_carbon.exporters.otlp_http import FACTORY, Config, OtlpHttpExporter, TlsConfig
 from otel_carbon.pipeline.component import JournalEntry, Settings
 from otel_carbon.pipeline.pdata import Payload, Signal
@@ -209,6 +209,24 @@ async def test_a_wait_in_seconds_is_passed_on() -> None:
             await exporter.export([entry()])
 
     assert caught.value.retry_after_s == 17.0
+
+
+@pytest.mark.parametrize("clock_is_off_s", [-86_400, 86_400])
+async def test_a_wait_until_a_date_is_taken_from_the_clock_that_says_so(clock_is_off_s: float) -> None:
+    said = datetime.now(UTC) + timedelta(seconds=clock_is_off_s)
+    until = format_datetime(said + timedelta(seconds=30), usegmt=True)
+
+    async with serving() as server, exporting(Config(server.url)) as exporter:
+        server.answer = respond(503, Retry_After=until, Date=format_datetime(said, usegmt=True))
+        with pytest.raises(RetryableExportError) as caught:
+            await exporter.export([entry()])
+
+    assert caught.value.retry_after_s == 30.0
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday"])
+def test_without_a_date_of_the_destination_the_own_clock_counts(date: str | None) -> None:
+    assert clock_of(date, 17.0) == 17.0
 
 
 async def test_a_wait_until_a_date_is_passed_on() -> None:

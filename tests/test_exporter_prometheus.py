@@ -159,6 +159,14 @@ async def test_a_point_that_comes_late_changes_nothing(exporter: PrometheusExpor
     assert await scrape(exporter) == {(CO2E,): 10.0}
 
 
+async def test_a_sender_whose_clock_is_set_back_goes_on_counting(exporter: PrometheusExporter) -> None:
+    await push(exporter, counter(point(10.0, at=500)))
+    for value in (11.0, 12.0):
+        await push(exporter, counter(point(value, at=round(value))))
+
+    assert await scrape(exporter) == {(CO2E,): 12.0}
+
+
 async def test_thousands_of_restarts_lose_nothing(exporter: PrometheusExporter) -> None:
     for start in range(1, 2001):
         await push(exporter, counter(point(1.0, start=start, at=start + 1)))

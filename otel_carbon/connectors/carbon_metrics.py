@@ -97,8 +97,8 @@ class CarbonMetricsConnector:
         self._shared = settings.shared
         self._unnamed = uuid.uuid4()
         self._temporality = _TEMPORALITIES[config.temporality]
-        self._start_unix_nano = time.time_ns()
-        self._deltas = Deltas(self._start_unix_nano) if config.temporality == "delta" else None
+        self._is_delta = config.temporality == "delta"
+        self._counted_from = Deltas(time.time_ns())
         self._ending = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -138,28 +138,29 @@ class CarbonMetricsConnector:
                 await self._emit()
 
     async def _emit(self, *, last: bool = False) -> None:
-        now_unix_nano = time.time_ns()
+        now_unix_nano, begun = time.time_ns(), self._counted_from
         sums, distributions = self._counters.sums(), self._counters.distributions()
-        deltas = self._deltas
-        shown = sums if last else self._beginnings.shown(sums)
+        grown = begun.of_sums(sums, all_series=not self._is_delta)
         payload = metrics_payload(
-            shown if deltas is None else deltas.of_sums(sums),
-            distributions if deltas is None else deltas.of_distributions(distributions),
+            grown if last or self._is_delta else self._beginnings.shown(grown),
+            begun.of_distributions(distributions, all_series=not self._is_delta),
             instance_id=str(self._instance_id()),
-            start_unix_nano=self._start_unix_nano if deltas is None else deltas.start_unix_nano,
-            now_unix_nano=now_unix_nano,
+            start_unix_nano=begun.start_unix_nano,
+            now_unix_nano=max(now_unix_nano, begun.start_unix_nano),
             temporality=self._temporality,
         )
         if payload is None:
             return
+        # A sum must not end before it begins: where the clock is set back that far, cumulative sums begin again, too.
+        begins = self._is_delta or now_unix_nano < begun.start_unix_nano
         # Remembered before the pipeline is waited for: calls go on being counted meanwhile.
-        mark = None if deltas is None else deltas.marked(sums, distributions, now_unix_nano)
+        mark = Deltas.marked(sums, distributions, now_unix_nano) if begins else begun
         try:
             await self._consume(payload)
         except CarbonError as error:
             _LOG.warning("the carbon metrics were not taken, the next ones will include them: %s", error)
         else:
-            self._deltas = mark
+            self._counted_from = mark
             self._beginnings.note_sent(sums)
 
     def _instance_id(self) -> uuid.UUID:

@@ -11,7 +11,7 @@ from google.rpc.status_pb2 import Status
 from otel_carbon.errors import ExportError, PermanentExportError, RetryableExportError
 from otel_carbon.exporters._sender import ContentRefusedError
 
-__all__ = ["http_failure", "retry_after_s"]
+__all__ = ["clock_of", "http_failure", "retry_after_s"]
 
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _ABOUT_CONTENT = frozenset({400, 413, 422, 500})
@@ -40,6 +40,19 @@ def retry_after_s(value: str | None, now_unix_s: float) -> float | None:
     except (ValueError, OverflowError):
         return None
     return max(0.0, at_unix_s - now_unix_s) if math.isfinite(at_unix_s) else None
+
+
+def clock_of(date: str | None, own_unix_s: float) -> float:
+    """Return the time by the clock that dates of an answer are of: its `Date` header, else this machine's own.
+
+    A gateway whose clock is a day behind would wait a day for a destination that says until when.
+    """
+    if date is None:
+        return own_unix_s
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return own_unix_s
 
 
 def _reason(body: bytes) -> str:

@@ -42,13 +42,18 @@ class Accumulated:
         self._end(values)
 
     def put(self, stream: Hashable, values: Sequence[float], at_unix_nano: int, now_s: float) -> None:
-        """Set what one sender has counted since its start. A point older than its last one says nothing new."""
+        """Set what one sender has counted since its start.
+
+        Less than before is a point that comes late where it is older, and says nothing new; else it began again and
+        did not say so. More than before is news whatever its time: the clock of the sender may have been set back.
+        """
         self.seen_s = now_s
         last_at_unix_nano, last = self._streams.pop(stream, (0, ()))
-        if at_unix_nano < last_at_unix_nano:
-            values, at_unix_nano = last, last_at_unix_nano
-        elif last and self._fell(last, values):
-            self._end(last)  # it began again and did not say so
+        if last and self._fell(last, values):
+            if at_unix_nano < last_at_unix_nano:
+                values, at_unix_nano = last, last_at_unix_nano
+            else:
+                self._end(last)
         self._streams[stream] = (at_unix_nano, values)
         if len(self._streams) > _MAX_STREAMS:
             longest_unheard = next(iter(self._streams))

@@ -20,7 +20,7 @@ from aiohttp import hdrs
 from otel_carbon._version import __version__
 from otel_carbon.errors import ConfigError, PermanentExportError, RetryableExportError
 from otel_carbon.exporters._headers import check_headers, revealed
-from otel_carbon.exporters._http_failure import http_failure
+from otel_carbon.exporters._http_failure import clock_of, http_failure
 from otel_carbon.exporters._partial import PartialSuccessLog
 from otel_carbon.exporters._queue_config import QueueConfig, queue_limit
 from otel_carbon.exporters._sender import Sender
@@ -173,9 +173,9 @@ class OtlpHttpExporter:
             answer = await _bounded_body(response)
             if 200 <= response.status < 300:
                 return answer
-            raise http_failure(
-                without_password(url), response.status, response.headers.get(hdrs.RETRY_AFTER), answer, time.time()
-            )
+            now_unix_s = clock_of(response.headers.get(hdrs.DATE), time.time())
+            retry_after = response.headers.get(hdrs.RETRY_AFTER)
+            raise http_failure(without_password(url), response.status, retry_after, answer, now_unix_s)
 
 
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
