@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
@@ -27,8 +27,10 @@ from gateway_process import GatewayProcess
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from span_load import SpanLoad
-from span_sink import SpanSink, serving_sink
+from span_sink import SpanSink, serving_sink, span_ids
 from spans import traces
+
+from otel_carbon.journal.dead_letters import DEAD_LETTERS_NAME, DeadLetters
 
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _DISK_BYTES = 40 << 20
@@ -155,11 +157,12 @@ class _Scene:
         assert status == 503
         assert expected in reason
 
-    async def check_that_nothing_is_lost(self) -> None:
+    async def check_that_nothing_is_lost(self, kept: Collection[str] = ()) -> None:
+        """Check that all is where it should be; of what the sink did not take, `kept` lies with the dead letters."""
         assert await asyncio.to_thread(self.gateway.stop) == 0
         calls = _calls(self._ledger)
         for load in (self.load, self._small):
-            assert load.acknowledged - set(self.sink.spans) == set()
+            assert load.acknowledged - set(self.sink.spans) - set(kept) == set()
             assert load.acknowledged_genai - set(calls) == set()
         assert len(calls) == len(set(calls))
 
@@ -208,6 +211,52 @@ async def test_a_journal_that_filled_its_disk_itself_frees_it_by_delivering(tmp_
             await _until(lambda: _waiting(scene.web) == {"otlp_grpc/sink:traces": 0, "ledger:traces": 0})
             await scene.send_some()
             await scene.check_that_nothing_is_lost()
+
+
+async def test_what_is_refused_waits_while_the_disk_has_no_room_for_dead_letters(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    data_dir, config = small_disk / "data", tmp_path / "gateway.yaml"
+    async with serving_sink(_Refusing(Random(1), unavailable=1.0)) as sink:
+        with _scene(data_dir, tmp_path / "ledger.db", sink, config) as scene:
+            await scene.send_some()
+            with _filled(small_disk):
+                sink.refuses.set()
+                await _until(lambda: "dead letters" in _last_error(scene.web))
+                assert _waiting(scene.web)["otlp_grpc/sink:traces"] > 0
+                assert _dead_letters(data_dir) == set()
+            await _until(lambda: _waiting(scene.web)["otlp_grpc/sink:traces"] == 0)
+            assert scene.load.acknowledged - set(sink.spans) <= _dead_letters(data_dir)
+            sink.refuses.clear()
+            sink.unavailable = 0.0
+            await _until(lambda: _ready(scene.web)[0] == 200)
+            await scene.send_some()
+            kept = _dead_letters(data_dir)
+            await scene.check_that_nothing_is_lost(kept)
+
+
+class _Refusing(SpanSink):
+    """Takes nothing for good while `refuses` is set."""
+
+    def __init__(self, chance: Random, unavailable: float = 0.0) -> None:
+        super().__init__(chance, unavailable)
+        self.refuses = asyncio.Event()
+
+    async def export(self, body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        if self.refuses.is_set():
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "never")
+        return await super().export(body, context)
+
+
+def _last_error(web: str) -> str:
+    with urllib.request.urlopen(f"{web}/debug/pipelines") as answer:
+        return str(json.loads(answer.read())["cursors"]["otlp_grpc/sink:traces"]["last_error"])
+
+
+def _dead_letters(data_dir: Path) -> set[str]:
+    with closing(DeadLetters(data_dir / DEAD_LETTERS_NAME, 1 << 30)) as store:
+        entries = [entry for letter in store.letters(limit=100_000) if (entry := store.entry(letter)) is not None]
+    return {span for entry in entries for span in span_ids(entry.payload.body)}
 
 
 async def test_a_full_disk_of_the_ledger_alone_makes_only_the_ledger_wait(tmp_path: Path, small_disk: Path) -> None:

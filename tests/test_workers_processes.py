@@ -272,7 +272,8 @@ def test_workers_end_with_a_supervisor_that_is_killed_and_the_next_one_goes_on(t
         again.sent = sent
         again.send_until_both_have_some()
         page = re.findall(r"metrics are on (\S+)", again.gateway.log())[-1]
-        _until(lambda: _net(again, page)[0] == again.sent - sent)  # counters begin again
+        # Counters begin again; the journal may still have what the earlier ones came to for the page.
+        _until(lambda: again.sent - sent <= _net(again, page)[0] <= again.sent)
         assert again.gateway.stop() == 0
 
     assert _calls(data_dir) == again.sent
