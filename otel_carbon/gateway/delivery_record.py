@@ -38,7 +38,8 @@ class DeliveryRecord:
         self._route = route
         self._state = state
         self._telemetry = telemetry
-        self._logged_s = float("-inf")
+        self._logged_s = self._drops_logged_s = float("-inf")
+        self._dropped = Kept()
 
     def success(self, entries: Sequence[JournalEntry]) -> None:
         """Note that a destination has all of them."""
@@ -69,11 +70,17 @@ class DeliveryRecord:
         if not kept.dropped_letters:
             return
         self._telemetry.count("dead_letters_dropped", kept.dropped_letters)
+        before = self._dropped
+        self._dropped = Kept(before.dropped_letters + kept.dropped_letters, before.dropped_items + kept.dropped_items)
+        if time.monotonic() - self._drops_logged_s < _LOG_EVERY_S:
+            return
+        self._drops_logged_s = time.monotonic()
         _LOG.warning(
             "the oldest %d dead letters, with %d items, had to go; service::dead_letters::max_bytes is the limit",
-            kept.dropped_letters,
-            kept.dropped_items,
+            self._dropped.dropped_letters,
+            self._dropped.dropped_items,
         )
+        self._dropped = Kept()
 
     def _log(self, message: str, number: int, error: Exception) -> None:
         if time.monotonic() - self._logged_s < _LOG_EVERY_S:
