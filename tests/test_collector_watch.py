@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -16,16 +17,21 @@ import pytest
 import yaml
 from watching import watching
 
+from otel_carbon.cli.collector_watch import Watch, until_stopped
 from otel_carbon.cli.main import main
+from otel_carbon.collector.claim import Claim
 from otel_carbon.collector.hours import Hours, newest_readings
 from otel_carbon.collector.telling import Telling
 from otel_carbon.collector.whole_file import write_whole
 from otel_carbon.errors import CarbonError, ConfigError
+from otel_carbon.grid import GridIntensityConfig
 from otel_carbon.grid.csv_trace import CsvTrace
+from otel_carbon.grid.followed import FollowedSource
 from otel_carbon.model import GridReading
 
 _INTENSITY = '"otel_carbon.grid.intensity_g_per_kwh"'
 _PARIS = ("aws:eu-west-3", "FR")
+_CSV = ("--grid-provider", "csv", "--grid-file", "trace.csv", "--output", "c.yaml")
 _FEW = ("--regions", "eu-west-3", "--models", "gpt-4o")
 _CATCHER = """\
 import signal, sys, pathlib, time
@@ -94,8 +100,10 @@ def test_what_a_source_knows_is_asked_for_the_time_and_for_what_was_before(tmp_p
     [
         (["--watch", "--output", "c.yaml"], "--watch: nothing to watch"),
         (["--watch", "--grid-provider", "csv", "--grid-file", "no.csv", "--output", "c.yaml"], "no.csv"),
+        (["--grid-file", "trace.csv"], "--grid-file is the trace of --grid-provider csv"),
         (["--grid-provider", "csv"], "OTEL_CARBON_GRID_FILE is missing"),
         (["--grid-provider", "tarot"], "OTEL_CARBON_GRID_PROVIDER must be one of"),
+        (["--watch", "--interval", "0s", *_CSV], "--interval must be longer"),
         (["--pid", "4711"], "--pid needs the file that it is about: --output"),
         (["--on-change", "true"], "--on-change needs the file"),
         (["--pid", "0", "--output", "c.yaml"], "--pid must be the id of a process, not 0"),
@@ -128,6 +136,7 @@ def test_a_watch_follows_the_file_and_survives_what_is_wrong_with_it(tmp_path: P
         assert output.read_bytes() == first
         _trace(trace, (-1, 1, 31.5))
         _until(lambda: told.read_text(encoding="utf-8") == "xx")
+        _until(lambda: "c.yaml: up to date again" in watch.log())
 
     assert f"{_INTENSITY}: 31.5".encode() in output.read_bytes()
     assert watch.returncode == 0
@@ -138,7 +147,8 @@ def test_a_collector_that_is_not_there_yet_is_told_when_it_is(tmp_path: Path) ->
     trace, output = _trace(tmp_path / "trace.csv", (-1, 1, 30.0)), tmp_path / "c.yaml"
     pid_file, told = tmp_path / "pid", tmp_path / "told"
     with watching(output, *_FEW, "--grid-file", str(trace), "--pid-file", str(pid_file)) as watch:
-        _until(lambda: "is the Collector running?" in watch.log())
+        _until(lambda: "c.yaml: written, but its Collector does not know: --pid-file" in watch.log())
+        assert "is the Collector running?" in watch.log()
         with subprocess.Popen([sys.executable, "-c", _CATCHER, str(told)], stdout=subprocess.PIPE) as collector:
             assert collector.stdout is not None
             collector.stdout.readline()
@@ -152,6 +162,14 @@ def test_a_process_that_sighup_would_end_is_not_sent_it() -> None:
         with pytest.raises(CarbonError, match=f"--pid: process {other.pid} has no handler for SIGHUP"):
             Telling(pid=other.pid).tell()
         assert other.poll() is None
+
+
+def test_a_process_that_is_gone_is_named_with_what_to_do() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait(30)
+
+    with pytest.raises(CarbonError, match=rf"--pid: there is no process {gone.pid}; .* --pid-file follows one"):
+        Telling(pid=gone.pid).tell()
 
 
 @pytest.mark.parametrize("text", ["", "nginx", "-1", "0"])
@@ -235,3 +253,62 @@ def test_a_watch_ends_while_it_waits_for_a_provider(tmp_path: Path) -> None:
 
     # What it had was written: the average of the year, and that it is no more than that.
     assert '"otel_carbon.grid.quality": "yearly"' in output.read_text(encoding="utf-8")
+
+
+def test_a_second_watch_on_one_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _trace(tmp_path / "trace.csv", (-1, 1, 30.0))
+    with Claim(Path("c.yaml")):
+        assert main(["collector-config", *_FEW, *_CSV, "--watch"]) == 1
+
+    assert f"--output: c.yaml is kept by process {os.getpid()} already" in capsys.readouterr().err
+    with Claim(Path("c.yaml")):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["trace.csv"]
+
+
+def test_a_lock_that_its_owner_removes_meanwhile_is_not_taken_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, first = os.open, Claim(tmp_path / "c.yaml")
+
+    def slow(path: Path, flags: int, mode: int) -> int:
+        descriptor = opened(path, flags, mode)
+        monkeypatch.setattr(os, "open", opened)
+        first.__exit__(None, None, None)
+        return descriptor
+
+    first.__enter__()
+    monkeypatch.setattr(os, "open", slow)
+    with Claim(tmp_path / "c.yaml"), pytest.raises(CarbonError, match="is kept by process"), Claim(tmp_path / "c.yaml"):
+        pass
+
+
+def test_a_folder_that_is_not_there_is_named_before_a_provider_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as provider:
+        monkeypatch.setenv("OTEL_CARBON_GRID_ENDPOINT", f"http://127.0.0.1:{provider.getsockname()[1]}")
+        options = ["--regions", "eu-west-2", "--watch", "--grid-provider", "uk_carbon_intensity"]
+        assert main(["collector-config", *options, "--output", str(tmp_path / "no" / "c.yaml")]) == 1
+        provider.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            provider.accept()
+
+    assert "c.yaml cannot be written: No such file" in capsys.readouterr().err
+
+
+def test_a_signal_while_the_config_is_made_does_not_cut_it_short(tmp_path: Path) -> None:
+    config = GridIntensityConfig(provider="csv", file=str(_trace(tmp_path / "trace.csv", (-1, 1, 30.0))))
+
+    def generate(hours: Hours) -> str:
+        signal.raise_signal(signal.SIGTERM)
+        return f"{len(hours.by_grid)} grid"
+
+    source = FollowedSource(config, {})
+    watch = Watch(source, [_PARIS], generate, tmp_path / "c.yaml", Telling(), time.time_ns)
+    until_stopped(watch, 60.0)
+
+    assert (tmp_path / "c.yaml").read_text(encoding="utf-8") == "1 grid"

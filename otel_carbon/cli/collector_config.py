@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from otel_carbon.cli.collector_watch import Watch
     from otel_carbon.collector.hours import Hours
     from otel_carbon.collector.telling import Telling
     from otel_carbon.grid import GridIntensityConfig
@@ -78,6 +77,8 @@ def _source(args: argparse.Namespace, environ: dict[str, str]) -> GridIntensityC
     source = config_from_environment(environ)
     if args.watch and source.provider is None:
         raise ConfigError("--watch: nothing to watch without hourly intensities; name a source with --grid-provider")
+    if args.grid_file and source.provider != "csv":
+        raise ConfigError("--grid-file is the trace of --grid-provider csv, which is not named")
     for option in ("watch", "pid", "pid_file", "on_change"):
         if getattr(args, option) and args.output is None:
             raise ConfigError(f"--{option.replace('_', '-')} needs the file that it is about: --output")
@@ -90,21 +91,26 @@ def _with_hours(args: argparse.Namespace, config: GridIntensityConfig, telling: 
     import sys
     import time
 
-    from otel_carbon.cli.collector_watch import Watch
+    from otel_carbon.cli.collector_watch import Watch, until_stopped
+    from otel_carbon.collector.claim import Claim
     from otel_carbon.collector.places import grids_of
+    from otel_carbon.errors import ConfigError
     from otel_carbon.factors import FactorTables
     from otel_carbon.grid.followed import FollowedSource
     from otel_carbon.pipeline.duration import duration_s
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     interval_s = duration_s(args.interval, "--interval")
+    if interval_s <= 0:
+        raise ConfigError("--interval must be longer than no time at all")
     generate = _generator(args)
     grids = grids_of(FactorTables.bundled(), _names(args.regions))
     source = FollowedSource(config, os.environ | _given(args))
     try:
         watch = Watch(source, grids, generate, args.output, telling, time.time_ns)
         if args.watch:
-            _until_stopped(watch, interval_s)
+            with Claim(args.output):
+                until_stopped(watch, interval_s)
         elif args.output is None:
             sys.stdout.write(generate(watch.hours()))
         else:
@@ -113,17 +119,6 @@ def _with_hours(args: argparse.Namespace, config: GridIntensityConfig, telling: 
     finally:
         source.close()
     return 0
-
-
-def _until_stopped(watch: Watch, interval_s: float) -> None:
-    from otel_carbon.cli.stop_signals import StopSignals
-
-    with StopSignals() as signals:
-        # What is wrong at the start is the user's to mend: it ends the command, as without --watch.
-        watch.write(watch.hours(signals.wait))
-        watch.look(signals.wait)
-        while not signals.wait(interval_s):
-            watch.look(signals.wait)
 
 
 def _generator(args: argparse.Namespace) -> Callable[[Hours | None], str]:

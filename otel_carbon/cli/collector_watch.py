@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from otel_carbon.cli.stop_signals import StopSignals
 from otel_carbon.collector.hours import GridKeys, Hours, newest_readings
 from otel_carbon.collector.telling import Telling
 from otel_carbon.collector.whole_file import write_whole
@@ -14,7 +15,7 @@ from otel_carbon.estimator import IntensitySource
 from otel_carbon.grid.followed import FollowedSource
 from otel_carbon.model import GridReading
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "until_stopped"]
 
 _LOG = logging.getLogger(__name__)
 _SETTLE_S = 30.0
@@ -81,16 +82,32 @@ class Watch:
                 _LOG.info("%s", told)
 
     def look(self, is_over: Callable[[], bool]) -> None:
-        """Do all of it, and log what is in the way: a file that cannot be written anew stays as it was."""
+        """Do all of it, and log what is in the way, once: a file that cannot be written anew stays as it was."""
+        problem, state = "", "not up to date"
         try:
             self.write(self.hours(is_over))
+            state = "written, but its Collector does not know"
             self.tell()
         except CarbonError as error:
-            level = logging.DEBUG if str(error) == self._problem else logging.ERROR
-            self._problem = str(error)
-            _LOG.log(level, "%s: not up to date: %s", self._output, error)
-        else:
-            self._problem = ""
+            problem = f"{state}: {error}"
+        if problem and problem != self._problem:
+            _LOG.error("%s: %s", self._output, problem)
+        elif self._problem and not problem:
+            _LOG.info("%s: up to date again", self._output)
+        self._problem = problem
 
     def _look_up(self, source: IntensitySource) -> dict[GridKeys, tuple[GridReading, ...]]:
         return newest_readings(source, self._grids, self._clock_ns())
+
+
+def until_stopped(watch: Watch, interval_s: float) -> None:
+    """Keep a file up to date until SIGTERM or SIGINT, which never cut a write short.
+
+    Raises:
+        CarbonError: what is wrong at the start is the user's to mend, as without `--watch`.
+    """
+    with StopSignals() as signals:
+        watch.write(watch.hours(signals.wait))
+        watch.look(signals.wait)
+        while not signals.wait(interval_s):
+            watch.look(signals.wait)

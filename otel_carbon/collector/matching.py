@@ -23,7 +23,7 @@ _BEFORE, _BEHIND = r"(?:^|[^a-z0-9.])", r"(?:[^a-z0-9]|$)"
 _EXPERTS = rf"{_BEFORE}(?P<n>\d{{1,3}})x(?P<e>\d{{1,4}}(?:\.\d+)?)b{_BEHIND}"
 _ACTIVE = rf"{_BEFORE}(?P<n>\d{{1,5}}(?:\.\d+)?)(?P<u>b|t)-a(?P<a>\d{{1,4}}(?:\.\d+)?)b{_BEHIND}"
 _TOTAL = rf"{_BEFORE}(?P<n>\d{{1,5}}(?:\.\d+)?)(?P<u>b|t){_BEHIND}"
-# Squares of the upper ends of the classes, since OTTL has no root: (below or up to, b2, class).
+# Squares of the upper ends of the classes, since OTTL has no root: below or up to which one it is of which class.
 _CLASSES = (("<", 16.0, "micro"), ("<", 225.0, "small"), ("<", 1600.0, "medium"), ("<=", 15625.0, "large"))
 
 

@@ -30,7 +30,6 @@ __all__ = [
     "is_match",
     "is_one_of",
     "joined",
-    "literal",
     "looked_up",
     "lower",
     "merge",
@@ -40,7 +39,6 @@ __all__ = [
     "replace",
     "starts_with",
     "text",
-    "words",
 ]
 
 Value: TypeAlias = "str | float | Mapping[str, Value]"
@@ -82,11 +80,6 @@ def number(value: float) -> str:
     """Return a float literal: `1.0e-05`, since `1e-05` would not be one."""
     mantissa, exponent, power = repr(float(value)).partition("e")
     return mantissa + ("" if "." in mantissa else ".0") + exponent + power
-
-
-def literal(values: Mapping[str, Value]) -> str:
-    """Return a map literal; a value may be one, too."""
-    return "{" + ", ".join(f"{text(key)}: {_value(each)}" for key, each in values.items()) + "}"
 
 
 def put(target: str, value: str, *conditions: str) -> str:
@@ -166,11 +159,6 @@ def all_of(conditions: Iterable[str]) -> str:
     return "(" + " and ".join(conditions) + ")"
 
 
-def words(values: Iterable[str]) -> str:
-    """Return the pattern of a text that is one of these."""
-    return "^(?:" + "|".join(re.escape(value).replace(r"\-", "-") for value in sorted(values)) + ")$"
-
-
 def from_glob(glob: str) -> str:
     """Return the pattern of a text that matches a glob of `*` and `?`.
 
@@ -219,7 +207,7 @@ def re2_rewrite(pattern: str, replacement: str) -> Rewrite:
 
 def _value(value: Value) -> str:
     if isinstance(value, Mapping):
-        return literal(value)
+        return "{" + ", ".join(f"{text(key)}: {_value(each)}" for key, each in value.items()) + "}"
     if isinstance(value, str):
         return text(value)
     return str(value) if isinstance(value, int) else number(value)

@@ -73,6 +73,9 @@ def _send_sighup(pid: int, option: str) -> str:
         raise CarbonError(f"{option}: process {pid} has no handler for SIGHUP, so it is not the Collector")
     try:
         os.kill(pid, signal.SIGHUP)
+    except ProcessLookupError:
+        hint = "is the Collector running? --pid-file follows one that starts again"
+        raise CarbonError(f"{option}: there is no process {pid}; {hint}") from None
     except OSError as error:
         raise CarbonError(f"{option}: process {pid} cannot be sent SIGHUP: {error.strerror}") from error
     return f"SIGHUP sent to {pid}"
