@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import grpc
+import grpc.aio
 import pytest
 from free_ports import free_port
 from gateway_process import GatewayProcess
@@ -22,14 +24,24 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import get_current_span
 from spans import traces
+from tcp import http_client
 
 from otel_carbon.errors import ConfigError, PermanentExportError, UnavailableError
 from otel_carbon.gateway.config import check_fragment
 from otel_carbon.gateway.tracing import Tracing, start_tracing
-from otel_carbon.gateway.tracing_config import OtlpConfig, SamplerConfig, TracesConfig
-from otel_carbon.pipeline.component import JournalEntry
+from otel_carbon.gateway.tracing_config import (
+    BatchConfig,
+    OtlpConfig,
+    SamplerConfig,
+    SpanExporterConfig,
+    SpanProcessorConfig,
+    TracesConfig,
+)
+from otel_carbon.pipeline.component import JournalEntry, Settings
 from otel_carbon.pipeline.pdata import Payload, Signal
+from otel_carbon.receivers.otlp import Config, GrpcConfig, HttpConfig, OtlpReceiver, Protocols
 
 _CONFIG = """\
 receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:PORT"}}}}
@@ -176,6 +188,81 @@ async def test_a_refused_payload_has_a_span_with_the_kind_of_error_and_not_its_t
     assert span.events == ()
 
 
+_PARENT = f"00-{0xA1:032x}-{0xB2:016x}-01"
+
+
+@pytest.mark.parametrize("transport", ["grpc", "http"])
+@pytest.mark.parametrize(
+    ("takes_up", "traceparent", "parent"),
+    [
+        (True, _PARENT, (0xA1, 0xB2)),
+        (False, _PARENT, None),
+        (True, _PARENT.replace("00-", "ff-", 1), None),
+        (True, "no trace", None),
+        (True, None, None),
+    ],
+)
+async def test_a_trace_of_a_sender_goes_on_where_that_is_wanted(
+    transport: str, takes_up: bool, traceparent: str | None, parent: tuple[int, int] | None
+) -> None:
+    memory = InMemorySpanExporter()
+    provider = TracerProvider(resource=Resource({"service.instance.id": "this-one"}))
+    provider.add_span_processor(SimpleSpanProcessor(memory))
+    tracing = Tracing(provider, "this-one", takes_up=takes_up)
+
+    async def take(_payload: Payload) -> None:
+        with tracing.step("journal/append"):
+            return
+
+    consumer = tracing.receiving("otlp", take)
+    protocols = Protocols(GrpcConfig("127.0.0.1:0"), HttpConfig("127.0.0.1:0"))
+    receiver = OtlpReceiver(Config(protocols), Settings("otlp", {Signal.TRACES: consumer}, {"tracing": tracing}))
+    await receiver.start()
+    try:
+        await _send(receiver.endpoints[transport], {} if traceparent is None else {"traceparent": traceparent})
+    finally:
+        await receiver.shutdown()
+
+    step, received = memory.get_finished_spans()
+    assert (received.name, step.parent) == ("receiver/otlp/TraceDataReceived", received.get_span_context())
+    found = received.parent and (received.parent.trace_id, received.parent.span_id)
+    assert found == parent
+    assert received.context.trace_id == (0xA1 if parent else received.context.trace_id)
+
+
+async def _send(address: str, headers: dict[str, str]) -> None:
+    if address.startswith("http"):
+        sent = {"Content-Type": "application/x-protobuf", **headers}
+        async with (
+            http_client() as client,
+            client.post(f"{address}/v1/traces", data=traces(0, 1), headers=sent) as answer,
+        ):
+            assert answer.status == 200
+        return
+    async with grpc.aio.insecure_channel(address) as channel:
+        export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export", None, None)
+        await export(traces(0, 1), metadata=tuple(headers.items()))
+
+
+async def test_what_a_sender_does_not_sample_is_not_traced() -> None:
+    config = TracesConfig(
+        processors=(SpanProcessorConfig(BatchConfig(SpanExporterConfig(OtlpConfig("http://127.0.0.1:9")))),),
+        propagators=("tracecontext",),
+    )
+    tracing = start_tracing(config)
+    assert tracing is not None
+    recorded: list[bool] = []
+
+    async def take(_payload: Payload) -> None:
+        recorded.append(get_current_span().is_recording())
+
+    with tracing.called_with({"traceparent": _PARENT.removesuffix("01") + "00"}.get):
+        await tracing.receiving("otlp", take)(Payload(Signal.TRACES, b"another", 1))
+    tracing.stop()
+
+    assert recorded == [False]
+
+
 async def test_a_delivery_has_a_span_unless_all_of_it_is_our_own(
     finished: tuple[Tracing, InMemorySpanExporter],
 ) -> None:
@@ -216,6 +303,7 @@ def test_both_protocols_of_the_collector_can_be_named_with_secret_headers(protoc
           telemetry:
             traces:
               level: basic
+              propagators: [tracecontext]
               sampler: {{always_on: }}
               processors:
                 - batch: {{exporter: {{otlp: {{protocol: {protocol}, endpoint: "http://localhost:4317",

@@ -14,11 +14,13 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from otel_carbon._version import __version__
 from otel_carbon.errors import MissingExtraError
@@ -44,10 +46,24 @@ class Tracing:
     behind it, sends them back to the gateway, however long they lay in the journal in between.
     """
 
-    def __init__(self, provider: TracerProvider, instance_id: str) -> None:
+    def __init__(self, provider: TracerProvider, instance_id: str, *, takes_up: bool = False) -> None:
         self._provider = provider
+        self._propagator = TraceContextTextMapPropagator() if takes_up else None
         self._tracer = provider.get_tracer("otel_carbon.gateway", __version__)
         self._own = instance_id.encode()
+
+    @contextmanager
+    def called_with(self, header: Callable[[str], str | None]) -> Generator[None]:
+        """Let what is received go on with the trace that a sender names in its headers, where that is wanted."""
+        if self._propagator is None:
+            yield
+            return
+        named = {name: value for name in self._propagator.fields if (value := header(name)) is not None}
+        token = attach(self._propagator.extract(named, Context()))
+        try:
+            yield
+        finally:
+            detach(token)
 
     def receiving(self, receiver_id: str, consumer: Consumer) -> Consumer:
         """Return the consumer of a receiver, with a span around each payload."""
@@ -153,7 +169,7 @@ def start_tracing(config: TracesConfig) -> Tracing | None:
     provider = TracerProvider(sampler=sampler, resource=resource, shutdown_on_exit=False)
     for processor in config.processors:
         provider.add_span_processor(_batch(processor.batch))
-    return Tracing(provider, instance_id)
+    return Tracing(provider, instance_id, takes_up=bool(config.propagators))
 
 
 def _batch(config: BatchConfig) -> BatchSpanProcessor:

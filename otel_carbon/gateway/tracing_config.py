@@ -112,7 +112,7 @@ class RatioConfig:
 
 @dataclass(frozen=True, slots=True)
 class ParentBasedConfig:
-    """`parent_based`. The gateway's traces begin in it, so that the root decides."""
+    """`parent_based`: what a sender decided holds, where `propagators` take its trace up; else the root decides."""
 
     root: SamplerConfig | None = None
 
@@ -155,6 +155,8 @@ class TracesConfig:
     processors: tuple[SpanProcessorConfig, ...] = ()
     sampler: SamplerConfig | None = None
     """Left out, all traces are kept."""
+    propagators: tuple[Literal["tracecontext"], ...] = ()
+    """With `tracecontext`, a trace goes on that a sender names in `traceparent`; by default none does."""
 
     @property
     def enabled(self) -> bool:

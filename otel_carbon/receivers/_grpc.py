@@ -130,7 +130,8 @@ class GrpcServer:
         async def export(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             try:
                 self._intake.check_room()
-                partial = await self._intake.take(signal, body, self._tenant(context))
+                with self._intake.called_with(_header_of(context)):
+                    partial = await self._intake.take(signal, body, self._tenant(context))
                 return answer_protobuf(signal, partial, self._config.max_send_msg_size_mib << 20)
             except CarbonError as error:
                 return await self._refuse(error, context)
@@ -138,6 +139,14 @@ class GrpcServer:
                 return await self._refuse(error, context)
 
         return export
+
+
+def _header_of(context: grpc.aio.ServicerContext[bytes, bytes]) -> Callable[[str], str | None]:
+    def header(name: str) -> str | None:
+        values = (value for key, value in context.invocation_metadata() or () if key == name and isinstance(value, str))
+        return next(values, None)
+
+    return header
 
 
 class _Services(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # not generic when it runs

@@ -156,11 +156,13 @@ class HttpServer:
             self._intake.check_room()  # before the body is read
             body = await self._content(request)
             tenant, limit_bytes = tenant_of(request, self._guard.tokens), self._config.max_response_body_size
-            if request.content_type == _JSON:
+            is_json, warning = request.content_type == _JSON, ""
+            if is_json:
                 body, warning = await off_loop(len(body), otlp_json.decode_with_warning, signal, body)
+            with self._intake.called_with(request.headers.get):
                 partial = await self._intake.take(signal, body, tenant, warning)
+            if is_json:
                 return web.Response(body=answer_json(signal, partial, limit_bytes), content_type=_JSON)
-            partial = await self._intake.take(signal, body, tenant)
             return web.Response(body=answer_protobuf(signal, partial, limit_bytes), content_type=_PROTOBUF)
 
         return export

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -37,6 +38,14 @@ class Intake:
         self._refusal: Callable[[], str | None] = settings.shared.get("refusal", _never)
         self._accounts: Callable[[], bool] = settings.shared.get("accounts", _always)
         self._labels = {"receiver": settings.id, "transport": transport}
+        self._tracing = settings.shared.get("tracing")
+
+    def called_with(self, header: Callable[[str], str | None]) -> AbstractContextManager[None]:
+        """Return a context in which a request is a part of the trace that its headers name, where that is wanted."""
+        found: AbstractContextManager[None] = (
+            nullcontext() if self._tracing is None else self._tracing.called_with(header)
+        )
+        return found
 
     def takes(self, signal: Signal) -> bool:
         """Return whether a pipeline takes the signal: a reload may change that."""
