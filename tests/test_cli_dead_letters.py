@@ -218,6 +218,27 @@ def test_a_number_without_its_worker_is_refused(
     assert f"'{wrong}' is no WORKER/NUMBER; `otel-carbon dead-letters list` shows the ids" in capsys.readouterr().err
 
 
+def test_a_store_that_cannot_be_opened_hides_no_other(tmp_path: Path, run: Run) -> None:
+    put(tmp_path, "a", b"1")
+    broken = tmp_path / "workers" / "1" / DEAD_LETTERS_NAME
+    broken.parent.mkdir(parents=True)
+    broken.write_text("a text, and no database of any kind", encoding="utf-8")
+
+    code, out, errors = run("list", "--data-dir", tmp_path)
+    assert (code, "0/1" in out) == (1, True)
+    assert errors.startswith(f"otel-carbon: dead letters {broken} cannot be used: file is not a database; ")
+    code, out, errors = run("drop", "--data-dir", tmp_path, "--all")
+    assert (code, out, "file is not a database" in errors) == (1, "dropped: 1\n", True)
+
+
+def test_a_data_directory_that_is_not_there_is_no_empty_one(tmp_path: Path, run: Run) -> None:
+    code, _, errors = run("list", "--data-dir", tmp_path / "typo")
+    assert (code, errors) == (2, f"otel-carbon: --data-dir: there is no directory {tmp_path / 'typo'}\n")
+
+    with pytest.raises(SystemExit):
+        run("list", "--data-dir", "")
+
+
 def test_looking_where_there_are_none_makes_no_file(tmp_path: Path, run: Run) -> None:
     assert run("list", "--data-dir", tmp_path) == (0, "no dead letters\n", "")
     assert list(tmp_path.iterdir()) == []

@@ -423,6 +423,7 @@ def _encrypted(key: Path) -> Path:
         ({"compression": "zstd"}, "compression: gRPC for Python has no zstd; write gzip or none, or use otlp_http"),
         ({"compression": "snappy"}, "compression: 'snappy' is not one of gzip, none"),
         ({"timeout": "0"}, "timeout must be longer"),
+        ({"endpoint": "tempo:65536"}, "endpoint: name the host and port to send to, as tempo:4317, not 'tempo:65536'"),
         ({"headers": {"two words": "x"}}, "headers: 'two words' is not a header name"),
     ],
 )

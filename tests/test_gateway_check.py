@@ -132,6 +132,19 @@ def test_a_file_of_tokens_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_sent_elsewhere_is_checked_as_far_as_this_machine_knows(tmp_path: Path) -> None:
+    otlp = "{endpoint: 'http://127.0.0.1:1', certificate: /none}"
+    traces = f"traces: {{processors: [{{batch: {{exporter: {{otlp: {otlp}}}}}}}]}}"
+    service = f"telemetry: {{energy: {{source: rapl, powercap: {tmp_path}}}, {traces}}}"
+
+    energy, certificate = _problems(service=service)
+    assert energy.startswith(f"service::telemetry::energy::source: no RAPL counter under {tmp_path} can be read; ")
+    assert certificate == (
+        "service::telemetry::traces::processors[0]::batch::exporter::otlp::certificate: "
+        "cannot read /none: No such file or directory"
+    )
+
+
 # ---- the journal ----------------------------------------------------------------------------------------------------
 
 

@@ -150,10 +150,37 @@ def test_a_text_from_the_environment_stays_text_when_it_looks_like_a_number() ->
                 "close the reference, or write $$ for a $"
             ),
         ),
+        ("${file:}", "receivers::inlet::endpoint: '' is not the name of a file; write ${file:PATH}"),
+        ("${file:a\\0b}", "receivers::inlet::endpoint: 'a\\x00b' is not the name of a file; write ${file:PATH}"),
     ],
 )
 def test_a_reference_that_leads_nowhere_is_named(written: str, problem: str) -> None:
     assert _inlet_problems(f'{{endpoint: "{written}"}}') == [problem]
+
+
+def test_what_is_not_known_is_not_said_to_be_of_a_wrong_kind() -> None:
+    assert _problems("receivers: {inlet: {limits: {size: '${env:NOPE}'}}}\nexporters: '${file:/none}'\nservice: ")[
+        :2
+    ] == [
+        (
+            "receivers::inlet::limits::size: the environment variable NOPE is not set; "
+            "set it or write ${env:NOPE:-default}"
+        ),
+        "exporters: the file /none cannot be read: No such file or directory",
+    ]
+
+
+def test_a_date_is_a_text_whether_or_not_it_is_one() -> None:
+    assert _inlet("{headers: {day: 2026-11-30, no_day: 2026-13-45}}").headers == {
+        "day": "2026-11-30",
+        "no_day": "2026-13-45",
+    }
+
+
+@pytest.mark.parametrize("value", ["!!float x", "!!bool x", "!!timestamp x", "!!binary x", "!!python/tuple [a]"])
+def test_a_tag_that_its_value_does_not_fit_is_no_traceback(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"^gateway\.yaml: "):
+        _parse(_MINIMAL.replace("RECEIVER", f"{{endpoint: {value}, enabled: {value}}}"))
 
 
 def test_what_a_variable_holds_need_not_be_yaml() -> None:

@@ -62,5 +62,5 @@ def test_a_directory_that_cannot_be_written_is_named_with_the_fix(tmp_path: Path
 def test_a_file_in_the_place_of_a_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
 
-    with pytest.raises(StorageError, match="cannot be written: File exists"):
+    with pytest.raises(StorageError, match="is not a directory; choose another one with --data-dir"):
         DataDirectory(tmp_path / "data")

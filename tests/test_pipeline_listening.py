@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from otel_carbon.pipeline.endpoint import Endpoint
+from otel_carbon.pipeline.endpoint import Endpoint, is_http_url
 from otel_carbon.pipeline.listening import cannot_listen
 
 _SOMETHING = RuntimeError("did not work")
@@ -35,3 +35,20 @@ def test_a_taken_port_is_found_out_where_nobody_says_so() -> None:
         text = str(cannot_listen(Endpoint("127.0.0.1", taken.getsockname()[1]), "endpoint", _SOMETHING))
 
     assert "Address already in use; stop the program that has this port, or set another one (port 0" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://tempo:4318", True),
+        ("https://user:word@[::1]:4318/otlp", True),
+        ("http://[::1:4318", False),
+        ("http://tempo:99999", False),
+        ("http://tempo:no", False),
+        ("http://tempo:4318/a b", False),
+        ("tempo:4318", False),
+        ("http://", False),
+    ],
+)
+def test_what_a_request_can_be_sent_to(text: str, expected: bool) -> None:
+    assert is_http_url(text) is expected

@@ -195,7 +195,11 @@ async def test_shutdown_is_safe_before_start_and_twice() -> None:
         (lambda: HttpConfig(max_request_body_size=0), "max_request_body_size must be at least 1 byte"),
         (lambda: HttpConfig(read_timeout="soon"), "read_timeout: 'soon' is not a duration"),
         (lambda: HttpConfig(read_timeout="0s"), "read_timeout must be longer"),
-        (lambda: HttpConfig(traces_url_path="v1/traces"), "begin with /"),
+        (
+            lambda: HttpConfig(traces_url_path="v1/traces"),
+            "http::traces_url_path: 'v1/traces' is not a path; write one as",
+        ),
+        (lambda: HttpConfig(logs_url_path="/{x"), "protocols::http::logs_url_path: '/{x' is not a path; write one as"),
         (lambda: HttpConfig(logs_url_path="/v1/traces"), "must differ"),
     ],
 )

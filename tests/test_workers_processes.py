@@ -252,6 +252,7 @@ def test_why_a_worker_does_not_start_is_the_last_line(tmp_path: Path) -> None:
         f"otel-carbon: worker 1 does not start: dead letters {letters} cannot be used: file is not a database; "
         "check that the disk has room and is writable, or move the file away"
     )
+    assert done.stderr.count("file is not a database") == 1
     assert "the supervisor has ended" not in done.stderr
 
 

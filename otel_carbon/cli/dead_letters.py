@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from otel_carbon.cli.options import directory
 
 if TYPE_CHECKING:
     from otel_carbon.gateway.config import GatewayConfig
@@ -39,25 +42,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what was asked for; 1 when something was not taken.
+    """Do what was asked for; 1 when something was not taken, or a store could not be opened.
 
     Raises:
         ConfigError: the options or the config are wrong.
         StorageError: the store cannot be used.
     """
     from otel_carbon.cli.serve import data_dir, gateway_config
+    from otel_carbon.errors import ConfigError
     from otel_carbon.gateway.workers.letters import letters_of_workers
 
     config = gateway_config(args.config, {})
     folder = data_dir(args.data_dir, config)
+    if args.data_dir is not None and not folder.is_dir():
+        raise ConfigError(f"--data-dir: there is no directory {folder}")
     with letters_of_workers(folder, config.service.dead_letters.max_bytes) as kept:
-        match args.action:
-            case "list":
-                return _list(kept, args)
-            case "replay":
-                return _replay(kept, args, config, folder)
-            case _:
-                return _drop(kept, args)
+        code = _done(kept, args, config, folder)
+        for error in kept.unusable:
+            print(f"otel-carbon: {error}", file=sys.stderr)
+    return code or int(bool(kept.unusable))
+
+
+def _done(kept: LettersOfWorkers, args: argparse.Namespace, config: GatewayConfig, folder: Path) -> int:
+    match args.action:
+        case "list":
+            return _list(kept, args)
+        case "replay":
+            return _replay(kept, args, config, folder)
+        case _:
+            return _drop(kept, args)
 
 
 def _action(
@@ -72,7 +85,10 @@ def _action(
     )
     action.add_argument("--exporter", metavar="ID", help="only what this exporter did not get rid of")
     action.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="of the gateway; default $OTEL_CARBON_DATA_DIR or the data home"
+        "--data-dir",
+        type=directory,
+        metavar="DIR",
+        help="of the gateway; default $OTEL_CARBON_DATA_DIR or the data home",
     )
     action.add_argument("--config", type=Path, metavar="FILE", help="gateway config")
     return action
@@ -141,7 +157,6 @@ def _time(unix_nano: int) -> str:
 
 def _replay(kept: LettersOfWorkers, args: argparse.Namespace, config: GatewayConfig, folder: Path) -> int:
     import asyncio
-    import sys
 
     from otel_carbon.errors import ConfigError
     from otel_carbon.gateway.replay import Replayed, replay, replay_exporter

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otel_carbon.cli.options import directory
+
 if TYPE_CHECKING:
     from otel_carbon.gateway.ingest import Ingested
     from otel_carbon.pipeline.pdata import Payload
@@ -25,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data-dir",
-        type=Path,
+        type=directory,
         metavar="DIR",
         help="where the ledger is; default $OTEL_CARBON_DATA_DIR or the data home",
     )

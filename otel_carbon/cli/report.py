@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otel_carbon.cli.options import directory
+
 if TYPE_CHECKING:
     from otel_carbon.estimator import Estimator
     from otel_carbon.factors import FactorTables
@@ -55,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_ledger_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options that choose a ledger."""
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--data-dir", type=Path, metavar="DIR", help="data directory with the ledger in it")
+    where.add_argument("--data-dir", type=directory, metavar="DIR", help="data directory with the ledger in it")
     where.add_argument("--ledger", metavar="URL", help="the ledger itself: a path or sqlite:///ledger.db")
 
 

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from otel_carbon.cli.options import directory
+
 if TYPE_CHECKING:
     from otel_carbon.gateway.config import GatewayConfig
     from otel_carbon.gateway.service import Gateway
@@ -26,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="config in the Collector's shape; none is needed")
     parser.add_argument(
         "--data-dir",
-        type=Path,
+        type=directory,
         metavar="DIR",
         help="journal and ledger; default $OTEL_CARBON_DATA_DIR or the data home",
     )

@@ -40,6 +40,7 @@ _COMPRESSIONS: Mapping[str, grpc.Compression] = MappingProxyType(
 # host:port, or the names that gRPC has for other ways (https://grpc.github.io/grpc/core/md_doc_naming.html).
 _TARGET = re.compile(r"(?:dns|ipv4|ipv6|unix|unix-abstract|vsock|xds):\S+|(?:\[[^\s/]+\]|[^\s/:\[\]]+):\d{1,5}")
 _METADATA_KEY = re.compile(r"[0-9a-z_.-]+")  # gRPC over HTTP/2, "Custom-Metadata"
+_MAX_PORT = 65535
 _MAX_RESPONSE_BYTES = 4 << 20
 _MAX_RECONNECT_WAIT_MS = 5000  # the library's own two minutes would outlast every wait of retry_on_failure
 _GRACE_S = 5.0
@@ -114,7 +115,9 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        if not _TARGET.fullmatch(_target(self.endpoint)):
+        target = _target(self.endpoint)
+        port = target.rpartition(":")[2]
+        if not _TARGET.fullmatch(target) or (port.isdecimal() and int(port) > _MAX_PORT):
             raise ConfigError(f"endpoint: name the host and port to send to, as tempo:4317, not {self.endpoint!r}")
         if self.compression == "zstd":
             raise ConfigError("compression: gRPC for Python has no zstd; write gzip or none, or use otlp_http")

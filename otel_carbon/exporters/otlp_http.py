@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
-from urllib.parse import urlsplit
 
 import aiohttp
 import zstandard
@@ -27,6 +26,7 @@ from otel_carbon.exporters._sender import Sender
 from otel_carbon.exporters._tls import client_context
 from otel_carbon.pipeline.component import Factory, JournalEntry, Kind, Settings, Stability
 from otel_carbon.pipeline.duration import duration_s
+from otel_carbon.pipeline.endpoint import is_http_url
 from otel_carbon.pipeline.pdata import Signal
 from otel_carbon.pipeline.retry import RetryConfig
 from otel_carbon.security.secret import Secret, without_password
@@ -93,7 +93,7 @@ class Config:
         if not _urls(self):
             raise ConfigError("endpoint: name the URL to send to, as http://tempo:4318")
         for url in _urls(self).values():
-            if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+            if not is_http_url(url):
                 shown = without_password(url)
                 raise ConfigError(f"endpoint: {shown!r} is not a URL; write http://host:port or https://host:port")
         if self.compression not in {"none", *_COMPRESSORS}:
@@ -109,6 +109,7 @@ class OtlpHttpExporter:
 
     def __init__(self, config: Config, settings: Settings) -> None:
         self._config = config
+        self._context = _context(config.tls)
         self._urls = _urls(config)
         self._partial = PartialSuccessLog(settings)
         self._sender = Sender(config.sending_queue, self._send)
@@ -119,17 +120,9 @@ class OtlpHttpExporter:
         self.queue_limit = queue_limit(config.sending_queue)
 
     async def start(self) -> None:
-        """Prepare the connections; they are made with the first request. Raises ConfigError for a TLS file."""
-        tls = self._config.tls
-        context = client_context(
-            ca_file=tls.ca_file,
-            cert_file=tls.cert_file,
-            key_file=tls.key_file,
-            skip_verify=tls.insecure_skip_verify,
-            min_version=tls.min_version,
-        )
+        """Prepare the connections; they are made with the first request."""
         self._session = aiohttp.ClientSession(
-            connector=_connector(self._config, context),
+            connector=_connector(self._config, self._context),
             headers=_headers(self._config),
             timeout=aiohttp.ClientTimeout(total=duration_s(self._config.timeout, "timeout")),
             trust_env=True,  # HTTPS_PROXY and its kin, as every exporter honours them
@@ -204,6 +197,16 @@ def _connector(config: Config, context: ssl.SSLContext) -> aiohttp.TCPConnector:
         return aiohttp.TCPConnector(ssl=context, limit_per_host=limit, force_close=True)
     keep_s = duration_s(config.idle_conn_timeout, "idle_conn_timeout")
     return aiohttp.TCPConnector(ssl=context, limit_per_host=limit, keepalive_timeout=keep_s)
+
+
+def _context(tls: TlsConfig) -> ssl.SSLContext:
+    return client_context(
+        ca_file=tls.ca_file,
+        cert_file=tls.cert_file,
+        key_file=tls.key_file,
+        skip_verify=tls.insecure_skip_verify,
+        min_version=tls.min_version,
+    )
 
 
 def _urls(config: Config) -> dict[Signal, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import enum
 import math
 import re
@@ -173,8 +172,6 @@ def _text(raw: Any) -> str:
         return str(raw)
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         return str(raw)
-    if isinstance(raw, dt.date):  # YAML takes 2024-01-01 for a date
-        return raw.isoformat()
     raise _Wrong(f"must be a text, not {_shown(raw)}")
 
 

@@ -11,7 +11,7 @@ from otel_carbon.gateway.config import GatewayConfig
 from otel_carbon.gateway.graph_builder import build_graph
 from otel_carbon.gateway.listeners import listeners, parts
 from otel_carbon.gateway.problems import Problems
-from otel_carbon.gateway.service_config import share_bytes
+from otel_carbon.gateway.service_config import TelemetryConfig, share_bytes
 from otel_carbon.gateway.sizes import size_text
 from otel_carbon.gateway.telemetry import SelfMetrics
 from otel_carbon.pipeline.pdata import Payload
@@ -56,6 +56,8 @@ def check_start(config: GatewayConfig, *, source: str, with_files: bool = True) 
             Guard(listener, path).check()
         except ConfigError as error:
             problems.add("", str(error))
+    if with_files:
+        _check_telemetry(config.service.telemetry, problems)
     limits = [
         (f"{path}::{key}", getattr(part, key) * unit)
         for path, part in parts(configs, config.service)
@@ -64,6 +66,21 @@ def check_start(config: GatewayConfig, *, source: str, with_files: bool = True) 
     ]
     _check_journal(config, limits, problems)
     problems.raise_if_any(source)
+
+
+def _check_telemetry(telemetry: TelemetryConfig, problems: Problems) -> None:
+    try:
+        telemetry.energy.meter()
+    except ConfigError as error:
+        problems.add("", str(error))
+    for number, processor in enumerate(telemetry.traces.processors):
+        certificate = processor.batch.exporter.otlp.certificate
+        try:
+            if certificate is not None:
+                Path(certificate).read_bytes()
+        except OSError as error:
+            key = f"service::telemetry::traces::processors[{number}]::batch::exporter::otlp::certificate"
+            problems.add(key, f"cannot read {certificate}: {error.strerror}")
 
 
 def _check_journal(config: GatewayConfig, limits: list[tuple[str, int]], problems: Problems) -> None:

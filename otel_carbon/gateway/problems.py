@@ -18,9 +18,17 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: list[str] = []
+        self._unresolved: set[str] = set()
+
+    def add_unresolved(self, path: str, message: str) -> None:
+        """Note that nobody knows what stands at a YAML path, so that nothing else can be said of it."""
+        self.add(path, message)
+        self._unresolved.add(path)
 
     def add(self, path: str, message: str) -> None:
         """Note a problem at a YAML path; an empty path is the whole file."""
+        if path and path in self._unresolved:
+            return
         self._found.append(f"{path}: {message}" if path else message)
 
     def add_error(self, path: str, error: Exception) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
 
 from otel_carbon.errors import ConfigError
+from otel_carbon.pipeline.endpoint import is_http_url
 from otel_carbon.security.secret import Secret
 
 __all__ = [
@@ -47,8 +47,7 @@ class OtlpConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        url = urlsplit(self.endpoint)
-        if url.scheme not in {"http", "https"} or not url.netloc:
+        if not is_http_url(self.endpoint):
             raise ConfigError("endpoint: must be a URL, as http://localhost:4318")
         if self.timeout <= 0:
             raise ConfigError("timeout: must be more than 0, in ms")

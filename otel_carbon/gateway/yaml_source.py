@@ -40,7 +40,7 @@ def load_yaml(text: str) -> Any:
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         hint = _QUOTE if mark and text[: mark.index + 1].endswith("${") else ""
         raise ConfigError(f"{where}{error.problem or error.context}{hint}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, KeyError) as error:  # `!!float x` and `!!bool x` are not even caught by PyYAML
         raise ConfigError(f"not YAML: {error}") from error
 
 
@@ -68,13 +68,13 @@ def _value(found: re.Match[str], environ: Mapping[str, str], path: str, problems
     if found[0] == "$$":
         return "$"
     if not found[2]:
-        problems.add(path, f"'{found[0]}' has no }} at its end; close the reference, or write $$ for a $")
+        problems.add_unresolved(path, f"'{found[0]}' has no }} at its end; close the reference, or write $$ for a $")
         return ""
     if found[1].startswith(_FILE):
         return _file_text(found[1], path, problems)
     reference = _ENV.fullmatch(found[1])
     if reference is None:
-        problems.add(
+        problems.add_unresolved(
             path,
             f"'{found[0]}' is not understood; "
             "write ${env:NAME}, ${env:NAME:-default}, ${file:PATH}, or $$ for a $",
@@ -83,7 +83,9 @@ def _value(found: re.Match[str], environ: Mapping[str, str], path: str, problems
     name, default = reference.groups()
     value = environ.get(name, default) if default is None else environ.get(name) or default
     if value is None:
-        problems.add(path, f"the environment variable {name} is not set; set it or write ${{env:{name}:-default}}")
+        problems.add_unresolved(
+            path, f"the environment variable {name} is not set; set it or write ${{env:{name}:-default}}"
+        )
         return ""
     return value
 
@@ -91,12 +93,15 @@ def _value(found: re.Match[str], environ: Mapping[str, str], path: str, problems
 def _file_text(reference: str, path: str, problems: Problems) -> str:
     """Return what is in a file, without the end of its last line. Where it cannot be read, note that."""
     name = reference.removeprefix(_FILE)
+    if not name.strip() or "\0" in name:
+        problems.add_unresolved(path, f"{name!r} is not the name of a file; write ${{file:PATH}}")
+        return ""
     try:
         return Path(name).read_text(encoding="utf-8").removesuffix("\n")
     except UnicodeDecodeError:
-        problems.add(path, f"the file {name} is not UTF-8 text")
+        problems.add_unresolved(path, f"the file {name} is not UTF-8 text")
     except OSError as error:
-        problems.add(path, f"the file {name} cannot be read: {error.strerror}")
+        problems.add_unresolved(path, f"the file {name} cannot be read: {error.strerror}")
     return ""
 
 
@@ -122,6 +127,11 @@ def _integer(_loader: _Loader, node: yaml.ScalarNode) -> int | str:
     return int(text) if _DECIMAL.fullmatch(text) else text
 
 
+def _text(_loader: _Loader, node: yaml.ScalarNode) -> str:
+    """Return a date as it is written: no key asks for one, and 2024-13-45 is none."""
+    return str(node.value)
+
+
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     loader.flatten_mapping(node)
     found: dict[Any, Any] = {}
@@ -136,4 +146,5 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

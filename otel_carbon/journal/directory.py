@@ -48,6 +48,8 @@ def _locked(path: Path, owner_pid: int) -> int:
     try:
         _make(path)
         lock = os.open(path / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StorageError(f"data directory {path} is not a directory; choose another one with --data-dir") from error
     except OSError as error:
         raise StorageError(
             f"data directory {path} cannot be written: {error.strerror}; "

@@ -89,8 +89,10 @@ def _key(config: Config) -> bytes:
         return os.urandom(_RANDOM_KEY_BYTES)
     try:
         written = Path(config.hash_key_file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"hash_key_file: {config.hash_key_file} cannot be read as text: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"hash_key_file: {config.hash_key_file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"hash_key_file: {config.hash_key_file} is not UTF-8 text") from error
     return _checked(written, "hash_key_file").encode()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ssl import SSLContext
@@ -37,6 +38,7 @@ _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
 _GRACE_S = 10.0
 _NEVER_S = 1e9
+_URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")  # RFC 3986; braces would be a pattern to aiohttp
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -82,8 +84,11 @@ class HttpConfig:
             if duration_s(getattr(self, key), f"{_PATH}::{key}") <= 0:
                 raise ConfigError(f"{_PATH}::{key} must be longer than 0s")
         paths = (self.traces_url_path, self.metrics_url_path, self.logs_url_path)
-        if len(set(paths)) < len(paths) or not all(path.startswith("/") for path in paths):
-            raise ConfigError("protocols::http: the three url paths must differ and begin with /")
+        if len(set(paths)) < len(paths):
+            raise ConfigError(f"{_PATH}: traces_url_path, metrics_url_path and logs_url_path must differ")
+        for key, path in zip(("traces", "metrics", "logs"), paths, strict=True):
+            if not _URL_PATH.fullmatch(path):
+                raise ConfigError(f"{_PATH}::{key}_url_path: {path!r} is not a path; write one as /v1/{key}")
 
 
 class HttpServer:

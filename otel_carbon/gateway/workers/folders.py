@@ -37,8 +37,8 @@ async def check_free(data_dir: Path, workers: Iterable[int]) -> None:
         while True:
             try:
                 DataDirectory(folder).close()
-            except StorageError:
-                if time.monotonic() >= until_s:
+            except StorageError as error:
+                if not isinstance(error.__cause__, BlockingIOError) or time.monotonic() >= until_s:
                     raise
             else:
                 break

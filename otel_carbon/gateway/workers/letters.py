@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from otel_carbon.errors import StorageError
 from otel_carbon.gateway.workers.folders import having
 from otel_carbon.journal.dead_letters import DEAD_LETTERS_NAME, DeadLetter, DeadLetters
 
@@ -48,8 +49,10 @@ class HeldLetter(NamedTuple):
 class LettersOfWorkers:
     """The open stores of a data directory, by worker."""
 
-    def __init__(self, stores: Mapping[int, DeadLetters]) -> None:
+    def __init__(self, stores: Mapping[int, DeadLetters], unusable: Sequence[StorageError] = ()) -> None:
         self.stores = stores
+        self.unusable = unusable
+        """Why others of the directory could not be opened."""
 
     def letters(self, exporter_id: str | None = None) -> Iterator[HeldLetter]:
         """Yield letters, the oldest of all workers first."""
@@ -66,18 +69,16 @@ class LettersOfWorkers:
 
 @contextmanager
 def letters_of_workers(data_dir: Path, max_bytes: int) -> Generator[LettersOfWorkers]:
-    """Open the stores that there are, and close them: looking makes no file.
-
-    Raises:
-        StorageError: one cannot be used; the message names it.
-    """
+    """Open the stores that there are, and close them: looking makes no file."""
+    stores: dict[int, DeadLetters] = {}
+    unusable: list[StorageError] = []
     with ExitStack() as opened:
-        yield LettersOfWorkers(
-            {
-                worker: opened.enter_context(closing(DeadLetters(path, max_bytes)))
-                for worker, path in having(data_dir, DEAD_LETTERS_NAME).items()
-            }
-        )
+        for worker, path in having(data_dir, DEAD_LETTERS_NAME).items():
+            try:
+                stores[worker] = opened.enter_context(closing(DeadLetters(path, max_bytes)))
+            except StorageError as error:
+                unusable.append(error)
+        yield LettersOfWorkers(stores, unusable)
 
 
 def _of_worker(number: int, store: DeadLetters, exporter_id: str | None) -> Iterator[HeldLetter]:

@@ -154,8 +154,11 @@ class Supervisor:
     async def _start_all(self, numbers: Sequence[int]) -> None:
         """Start workers at the same time, and wait for all of them, also where one does not start."""
         started = await asyncio.gather(*map(self._start, numbers), return_exceptions=True)
-        for error in (each for each in started if isinstance(each, BaseException)):
-            raise error
+        errors = [each for each in started if isinstance(each, BaseException)]
+        for error in errors[1:]:
+            _LOG.error("%s", error)
+        if errors:
+            raise errors[0]
 
     async def _start(self, number: int, *, only_drains: bool = False) -> WorkerProcess:
         assert self._ports is not None

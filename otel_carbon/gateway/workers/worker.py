@@ -32,7 +32,7 @@ __all__ = ["run_worker"]
 
 _LOG = logging.getLogger(__name__)
 _LOOK_AGAIN_S = 0.2
-_ABANDONED, _SOMETHING_LEFT = 70, 75  # EX_SOFTWARE and EX_TEMPFAIL of sysexits.h
+_FAILED, _ABANDONED, _SOMETHING_LEFT = 1, 70, 75  # the latter are EX_SOFTWARE and EX_TEMPFAIL of sysexits.h
 
 
 async def run_worker(
@@ -70,6 +70,7 @@ async def run_worker(
         listening.remove_done_callback(_abandoned)
         with suppress(LinkError):
             await link.ask("failed", str(error))
+            return _FAILED  # the supervisor says why
         raise
     collect_garbage_rarely()
     worker.gateway = gateway
