@@ -20,6 +20,7 @@ from otel_carbon.exporters._prom_names import family_name
 from otel_carbon.gateway.self_metrics import PREFIX, SELF_METRICS
 from otel_carbon.pipeline.parties import METRIC_PARTIES
 from otel_carbon.semconv.carbon import METRICS
+from otel_carbon.spans.marks import MARK_KEYS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # Grafana 10 and 11 import the first form
@@ -110,6 +111,17 @@ def test_every_metric_and_label_that_a_backend_guide_names_exists() -> None:
     names = set(re.findall(r"\botelcarbon_[a-z_]+|\botel_carbon_[a-z_]+_(?:total|bucket)\b", text))
 
     assert names <= set(_known()) | records
+
+
+def test_every_attribute_and_metric_that_a_backend_guide_names_exists() -> None:
+    pages = [*(_ROOT / "docs" / "backends").glob("*.md"), _ROOT / "dashboards" / "README.md"]
+    text = "".join(path.read_text(encoding="utf-8") for path in pages)
+    parties = set(METRIC_PARTIES.values())
+
+    names = set(re.findall(r"\botel_carbon(?:\.[a-z0-9_]+)+", text))
+
+    assert "otel_carbon.co2e_grams" in names
+    assert names <= MARK_KEYS | metric_attributes().keys() | parties
 
 
 def _known() -> dict[str, set[str]]:

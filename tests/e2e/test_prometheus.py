@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -80,7 +81,12 @@ def place(prometheus: Path, new_prometheus: Path, tmp_path: Path) -> Iterator[_P
     with (
         running_prometheus(prometheus, tmp_path / "scraping", _scrape(tmp_path, page)) as scraping,
         running_prometheus(
-            new_prometheus, tmp_path / "taking", _OTLP, "--web.enable-otlp-receiver", address=taking_at
+            new_prometheus,
+            tmp_path / "taking",
+            _OTLP,
+            "--web.enable-otlp-receiver",
+            "--enable-feature=exemplar-storage",
+            address=taking_at,
         ) as taking,
     ):
         yield _Place(tmp_path, scraping, taking, page, config)
@@ -92,6 +98,7 @@ def test_both_ways_give_the_same_series_and_both_are_net_what_the_ledger_has(pla
             post(gateway.ready["http"], request)
         place.agree()
         scraped, pushed = (_carbon(one) for one in (place.scraping, place.taking))
+        exemplars = place.taking.exemplars("otel_carbon_operation_co2e_grams_bucket")
 
     parts = {f"otel_carbon_operation_co2e_grams_{part}" for part in ("bucket", "sum", "count")}
     counters = {_name(metric) for metric in METRICS.values() if metric.instrument == "counter"}
@@ -100,6 +107,8 @@ def test_both_ways_give_the_same_series_and_both_are_net_what_the_ledger_has(pla
     assert scraped == pytest.approx(pushed)
     for quantity in ("calls", "co2e", "energy"):
         assert place.taking.total(_TAKEN_BACK[quantity]) > 0
+    of_calls = {f"{number:032x}" for number in range(1, 121)}
+    assert {each[_trace_label()] for each in exemplars} & of_calls
 
 
 def test_recording_rules_give_every_record_from_real_traffic(place: _Place) -> None:
@@ -153,6 +162,14 @@ def test_what_the_gateway_counts_while_prometheus_is_away_arrives_later(new_prom
         with taking() as server:
             server.wait_for("otel_carbon_calls_total", 117.0)
             _grew_by(server, report_totals(tmp_path / "data"))
+
+
+def _trace_label() -> str:
+    """Return the label that Grafana is told to take for the id of a trace."""
+    file = RULES.parent / "grafana" / "provisioning" / "datasources" / "otel-carbon.yml"
+    found = re.search(r"name: (\w+), datasourceUid: tempo", file.read_text(encoding="utf-8"))
+    assert found is not None
+    return found[1]
 
 
 def _grew_by(server: PrometheusProcess, ledger: Mapping[str, float]) -> None:

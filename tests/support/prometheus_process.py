@@ -53,6 +53,12 @@ class PrometheusProcess:
             total += sum(new - old if new >= old else new for old, new in pairwise(values))
         return total
 
+    def exemplars(self, selector: str) -> list[dict[str, str]]:
+        """Return the labels of the exemplars of a year."""
+        now_s = time.time()
+        data = self._get("query_exemplars", query=selector, start=str(now_s - 31_536_000), end=str(now_s + 60))
+        return [one["labels"] for series in data for one in series["exemplars"]]
+
     def increase(self, selector: str) -> float:
         """Return what `increase()` of the last hour gives at the newest sample, where it extrapolates nothing.
 
