@@ -17,7 +17,7 @@ from otel_carbon.pipeline.pdata import Payload
 
 __all__ = ["State"]
 
-_TAIL_BYTES = 64 << 20
+_TAIL_BYTES = 32 << 20
 
 
 class State:

@@ -20,7 +20,7 @@ _SETTINGS = (
     "PRAGMA synchronous = FULL",
     # Ids are random, so every batch touches pages all over an index: keep them in memory, and write each one back to
     # the file once per checkpoint instead of once per batch.
-    "PRAGMA cache_size = -32768",
+    "PRAGMA cache_size = -16384",
     "PRAGMA wal_autocheckpoint = 8000",
 )
 
