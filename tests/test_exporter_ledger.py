@@ -205,7 +205,7 @@ async def test_what_the_processor_found_and_what_is_read_again_give_the_same_lin
 
 
 @pytest.mark.parametrize(
-    ("items", "waited_s", "wait_s"), [(1, 0.0, 0.1), (1, 0.04, 0.06), (1, 0.1, 0.0), (1, -7.0, 0.0), (4096, 0.0, 0.0)]
+    ("items", "waited_s", "wait_s"), [(1, 0.0, 0.25), (1, 0.04, 0.21), (1, 0.25, 0.0), (1, -7.0, 0.0), (4096, 0.0, 0.0)]
 )
 def test_small_requests_wait_for_more_to_come_into_their_transaction(
     build: Build, items: int, waited_s: float, wait_s: float

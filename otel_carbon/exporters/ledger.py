@@ -26,7 +26,7 @@ from otel_carbon.spans import SpanReader
 __all__ = ["FACTORY", "Config", "LedgerExporter"]
 
 # Nobody waits for a line, and every transaction is a sync of the disk that acknowledgements wait for as well.
-_GATHER_S = 0.1
+_GATHER_S = 0.25
 _ENOUGH_ITEMS = 4096
 
 

@@ -41,6 +41,7 @@ _NO_QUANTITIES = (None,) * (3 * len(QUANTITIES))
 _NO_INTERVAL = (None, None, None)
 _NO_SPARSE = _NO_INTERVAL * 4
 _NO_CLAIM = (None,) * 5
+_FACTOR = slice(INDEX["factor_set"] - INDEX["region"], INDEX["factor_match"] - INDEX["region"])
 _NEGATED_INDEXES = frozenset(INDEX[name] for name in NEGATED)
 
 
@@ -85,7 +86,7 @@ class LineBuilder:
             span_id,
             clean(call.response_id),
             *profile.tail,
-            *(_claim(sighting.mark, outcome) if notes is None else _own_claim(outcome)),
+            *(_claim(sighting.mark, outcome) if notes is None else _own_claim(outcome, profile)),
         )
         return (*row, leaf_hash(profile.encode(row) or encode_row(row)))
 
@@ -204,14 +205,13 @@ def _claim(mark: Mark | None, outcome: Outcome) -> tuple[Any, ...]:
     return (energy_wh, co2e_grams, clean(factor.set), clean(factor.id), int(differs))
 
 
-def _own_claim(outcome: Outcome) -> tuple[Any, ...]:
+def _own_claim(outcome: Outcome, profile: Profile) -> tuple[Any, ...]:
     """Return what reading the mark of this outcome from its span would give."""
     if not isinstance(outcome, Footprint):
         return _NO_CLAIM
     energy_wh = None if outcome.energy_wh is None else float(f"{outcome.energy_wh.central:.6g}")
     co2e_grams = None if outcome.co2e_grams is None else float(f"{outcome.co2e_grams.central:.6g}")
-    factor = outcome.factor
-    return (energy_wh, co2e_grams, clean(factor.set), clean(factor.id), 0)
+    return (energy_wh, co2e_grams, *profile.where[_FACTOR], 0)
 
 
 def _differs(claimed: float | None, own: Interval | None) -> bool:

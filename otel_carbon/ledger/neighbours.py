@@ -96,7 +96,7 @@ class Neighbours:
         yield from self._joined(_PARENTS, inner)
         known = self._known_responses(spans)
         for span in spans:
-            if span.response_id is not None and (key := response_key(span.tenant, span.response_id)) in known:
+            if known and span.response_id is not None and (key := response_key(span.tenant, span.response_id)) in known:
                 yield from self._connection.execute(BY_RESPONSE, (key, *_times(span)))
             if span.tenant in self._of_several:
                 yield from self._twins(span)

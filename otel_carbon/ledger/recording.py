@@ -31,6 +31,7 @@ __all__ = ["Recorder"]
 _Row = tuple[Any, ...]
 _Distinct = dict[SpanKey, tuple[Sighting, int, Outcome | None]]
 _UPSERT_HOURLY = upsert_hourly_sql()
+_DUPLICATE, _ESTIMATED = Status.DUPLICATE.value, Status.ESTIMATED.value
 _ONE_TOKEN = Usage(uncached_input_tokens=1)
 _NOT_KNOWN = NotEstimated(Status.UNKNOWN_MODEL, "the stage that marked the span knows no factor for this model")
 
@@ -87,18 +88,18 @@ class Recorder:
                 span.sighting = replace(span.sighting, mark=mark)
         status = mark.status if mark is not None else getattr(marked_with, "status", None)
         if status is Status.DUPLICATE:
-            span.status = Status.DUPLICATE.value
+            span.status = _DUPLICATE
             return
         outcome = _NOT_KNOWN if status is Status.UNKNOWN_MODEL else marked_with or self._outcome(call, mark)
         span.outcome = outcome
         if isinstance(outcome, Footprint):
-            span.status, span.place = Status.ESTIMATED.value, outcome
+            span.status, span.place = _ESTIMATED, outcome
         else:
             span.status, span.place = outcome.status.value, self._place(call)
 
     def _choose(self, fresh: Sequence[Candidate]) -> Choice:
         """Make those of the new spans duplicates that lose to another one; return what changes for earlier ones."""
-        calls = [span for span in fresh if span.sighting.call is not None and span.status != Status.DUPLICATE.value]
+        calls = [span for span in fresh if span.sighting.call is not None and span.status != _DUPLICATE]
         incumbents = self._neighbours.of(calls)
         if not incumbents and one_library_side_by_side(span.sighting for span in calls):
             return Choice()
@@ -149,7 +150,7 @@ class Recorder:
         for incumbent, _ in choice.replaced:
             hour = hour_of(incumbent.occurred_at)
             spans[(hour, incumbent.tenant, incumbent.status)] -= 1
-            spans[(hour, incumbent.tenant, Status.DUPLICATE.value)] += 1
+            spans[(hour, incumbent.tenant, _DUPLICATE)] += 1
         statements.LINES.insert(connection, rows)
         statements.OBSERVATIONS.insert(connection, observations)
         changes = [(recorded_at, incumbent.observation_id) for incumbent, _ in choice.replaced]
@@ -194,7 +195,7 @@ def _occurred_at(sighting: Sighting, recorded_at: str) -> str:
 
 def _lost(fresh: Sequence[Candidate]) -> list[Reversal]:
     """Return what stages have counted for spans that did not count here. A marked duplicate they left out, too."""
-    duplicates = [span for span in fresh if span.status == Status.DUPLICATE.value]
+    duplicates = [span for span in fresh if span.status == _DUPLICATE]
     found = [reversal_of_span(span.sighting, span.outcome) for span in duplicates if span.outcome is not None]
     return [reversal for reversal in found if reversal is not None]
 
@@ -205,7 +206,7 @@ def _summary(
     statuses = Counter(span.status for span in fresh)
     return Recorded(
         counted=sum(statuses[status] for status in COUNTED),
-        duplicates=statuses[Status.DUPLICATE.value],
+        duplicates=statuses[_DUPLICATE],
         failed=statuses[Status.FAILED.value],
         parents=statuses["parent"],
         replayed=seen - len(fresh) - conflicts,

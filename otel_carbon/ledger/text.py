@@ -9,7 +9,7 @@ _MOST_CHARACTERS = 512
 
 def clean(text: str | None) -> str | None:
     """Return a text that any database and any JSON takes: no NUL, no lone surrogate, not longer than 512 characters."""
-    if text is None or (text.isascii() and text.isprintable() and len(text) <= _MOST_CHARACTERS):
+    if text is None or (len(text) <= _MOST_CHARACTERS and text.isascii() and text.isprintable()):
         return text
     whole = text[:_MOST_CHARACTERS].encode("utf-8", "replace").decode()
     return whole.replace("\x00", "")
