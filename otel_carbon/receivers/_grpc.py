@@ -176,6 +176,7 @@ def _options(config: GrpcConfig, *, shares_port: bool) -> list[tuple[str, int]]:
     options = [
         ("grpc.max_receive_message_length", config.max_recv_msg_size_mib << 20),
         ("grpc.so_reuseport", int(shares_port)),  # on by default, and then two programs share a port without a word
+        ("grpc.enable_channelz", 0),  # nobody can ask for it here, and it costs every connection 0.6 KiB
         *keepalive_options(config.keepalive),
     ]
     if config.max_concurrent_streams:
