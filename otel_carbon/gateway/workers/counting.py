@@ -9,8 +9,8 @@ from typing import Any
 
 from otel_carbon.connectors.carbon_metrics import CarbonMetricsConnector, Config
 from otel_carbon.errors import UnavailableError
-from otel_carbon.gateway.config import GatewayConfig
-from otel_carbon.gateway.workers.hosted import hosted
+from otel_carbon.gateway.config import ComponentConfig, GatewayConfig
+from otel_carbon.gateway.workers.hosted import HostedComponents
 from otel_carbon.gateway.workers.link import LinkError, UnansweredError
 from otel_carbon.gateway.workers.taken_back import TakenBack
 from otel_carbon.gateway.workers.tell import Message
@@ -26,8 +26,8 @@ AskFirst = Callable[[str, Any], Awaitable[Any]]
 """Asks the first worker. Raises LinkError."""
 
 
-class HostedCounters:
-    """The `carbon_metrics` connectors of the supervisor, by id.
+class HostedCounters(HostedComponents[CarbonMetricsConnector]):
+    """The `carbon_metrics` connectors of the supervisor.
 
     Their metrics go out through the pipelines of the first worker, always the same one, so that a destination gets
     them in order.
@@ -38,31 +38,17 @@ class HostedCounters:
         self._tallies: list[Tally] = []
         self._shared: dict[str, Any] = {"tallies": self._tallies}
         self._taken_back = TakenBack()
-        self._connectors = {
-            id_: self._connector(id_, one.config)
-            for (kind, id_), one in hosted(config).items()
-            if kind is Kind.CONNECTOR
-        }
+        super().__init__(config, Kind.CONNECTOR, self._connector)
 
     def name_after(self, journal_id: str) -> None:
         """Name the metrics after the journal of the first worker, as those of a gateway without workers are."""
         self._shared.setdefault("journal_id", journal_id)
 
-    async def start(self) -> None:
-        """Begin to send."""
-        for connector in self._connectors.values():
-            await connector.start()
-
-    async def shutdown(self) -> None:
-        """Send a last time. Safe to call twice."""
-        for connector in self._connectors.values():
-            await connector.shutdown()
-
     def take(self, message: Message) -> None:
         """Count what a worker told."""
         match message:
             case ("counted", id_, spans):
-                self._connectors[id_].count(spans)
+                self.by_id[id_].count(spans)
             case ("taken back", told):
                 for reversal in self._taken_back.new(told):
                     for tally in self._tallies:
@@ -70,11 +56,11 @@ class HostedCounters:
             case _:
                 raise ValueError(f"not known: {message[0]}")
 
-    def _connector(self, id_: str, config: Config) -> CarbonMetricsConnector:
+    def _connector(self, id_: str, one: ComponentConfig) -> CarbonMetricsConnector:
         async def consume(payload: Payload) -> None:
-            await self._hand_over(id_, config, payload)
+            await self._hand_over(id_, one.config, payload)
 
-        return CarbonMetricsConnector(config, Settings(id_, {Signal.METRICS: consume}, self._shared))
+        return CarbonMetricsConnector(one.config, Settings(id_, {Signal.METRICS: consume}, self._shared))
 
     async def _hand_over(self, id_: str, config: Config, payload: Payload) -> None:
         """Let the first worker take metrics in. Raises UnavailableError where it does not."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Generic, TypeVar
 
 from otel_carbon.gateway.config import ComponentConfig, GatewayConfig
 from otel_carbon.gateway.graph import Key
 from otel_carbon.gateway.problems import Problems
-from otel_carbon.pipeline.component import Kind
+from otel_carbon.pipeline.component import Component, Kind
 
-__all__ = ["check_hosted", "hosted"]
+__all__ = ["HostedComponents", "check_hosted", "hosted"]
 
 _TYPES: Mapping[Kind, str] = MappingProxyType(
     {
@@ -18,6 +19,26 @@ _TYPES: Mapping[Kind, str] = MappingProxyType(
         Kind.CONNECTOR: "carbon_metrics",  # counts a span once, whichever worker gets it
     }
 )
+
+
+T = TypeVar("T", bound=Component)
+
+
+class HostedComponents(Generic[T]):
+    """The components of one kind that the supervisor has, by id, as `create` makes them."""
+
+    def __init__(self, config: GatewayConfig, kind: Kind, create: Callable[[str, ComponentConfig], T]) -> None:
+        self.by_id = {id_: create(id_, one) for (of, id_), one in hosted(config).items() if of is kind}
+
+    async def start(self) -> None:
+        """Start all. Raises ConfigError where one cannot be."""
+        for component in self.by_id.values():
+            await component.start()
+
+    async def shutdown(self) -> None:
+        """Stop all. Safe to call twice."""
+        for component in self.by_id.values():
+            await component.shutdown()
 
 
 def hosted(config: GatewayConfig) -> dict[Key, ComponentConfig]:

@@ -11,7 +11,7 @@ from typing import Any
 from otel_carbon.connectors.carbon_metrics import Config as CarbonMetricsConfig
 from otel_carbon.errors import CarbonError, PermanentExportError, RetryableExportError
 from otel_carbon.gateway.config import ComponentConfig, GatewayConfig
-from otel_carbon.gateway.workers.hosted import hosted
+from otel_carbon.gateway.workers.hosted import HostedComponents, hosted
 from otel_carbon.gateway.workers.link import LinkError
 from otel_carbon.gateway.workers.taken_back import as_told
 from otel_carbon.gateway.workers.tell import Message
@@ -135,31 +135,21 @@ class RelayedExporter:
             raise PermanentExportError(*refused)
 
 
-class HostedExporters:
-    """The exporters of the supervisor, by id."""
+class HostedExporters(HostedComponents[Exporter]):
+    """The exporters of the supervisor."""
 
     def __init__(self, config: GatewayConfig, shared: Mapping[str, Any]) -> None:
-        self._exporters: dict[str, Exporter] = {
-            id_: one.factory.create(one.config, Settings(id_, {}, shared))
-            for (kind, id_), one in hosted(config).items()
-            if kind is Kind.EXPORTER
-        }
+        def create(id_: str, one: ComponentConfig) -> Exporter:
+            exporter: Exporter = one.factory.create(one.config, Settings(id_, {}, shared))
+            return exporter
 
-    async def start(self) -> None:
-        """Start all. Raises ConfigError where one cannot be."""
-        for exporter in self._exporters.values():
-            await exporter.start()
-
-    async def shutdown(self) -> None:
-        """Stop all. Safe to call twice."""
-        for exporter in self._exporters.values():
-            await exporter.shutdown()
+        super().__init__(config, Kind.EXPORTER, create)
 
     async def export(self, about: Any) -> list[Any] | None:
         """Take entries from a worker; return message and number of items where they will never be taken."""
         id_, entries = about
         try:
-            await self._exporters[id_].export([_entry(*each) for each in entries])
+            await self.by_id[id_].export([_entry(*each) for each in entries])
         except PermanentExportError as error:
             return [str(error), error.failed_items]
         return None
