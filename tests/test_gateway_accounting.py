@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import urllib.request
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -16,9 +13,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+from running_gateway import config_of, running
 
-from otel_carbon.gateway.components import Catalogue
-from otel_carbon.gateway.config import GatewayConfig, parse_config
 from otel_carbon.gateway.service import Gateway
 
 _FORWARDS = """\
@@ -38,30 +34,16 @@ _REQUEST = ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[
 async def test_a_span_without_valid_ids_is_rejected_where_it_would_be_accounted_for(
     tmp_path: Path, text: str, rejected: int
 ) -> None:
-    async with _running(tmp_path, text) as gateway:
+    async with running(tmp_path, config_of(text)) as gateway:
         assert await _rejected(gateway) == rejected
 
 
 async def test_a_reload_that_adds_the_ledger_reaches_the_receiver_that_stays(tmp_path: Path) -> None:
-    async with _running(tmp_path, _FORWARDS) as gateway:
+    async with running(tmp_path, config_of(_FORWARDS)) as gateway:
         before = await _rejected(gateway)
-        await gateway.reload(_config(_RECORDS))
+        await gateway.reload(config_of(_RECORDS))
 
         assert (before, await _rejected(gateway)) == (0, 1)
-
-
-def _config(text: str) -> GatewayConfig:
-    return parse_config(dedent(text), {}, Catalogue.bundled(), source="gateway.yaml")
-
-
-@asynccontextmanager
-async def _running(data_dir: Path, text: str) -> AsyncIterator[Gateway]:
-    gateway = Gateway(_config(text), data_dir, source="gateway.yaml")
-    await gateway.start()
-    try:
-        yield gateway
-    finally:
-        await gateway.stop(5.0)
 
 
 async def _rejected(gateway: Gateway) -> int:

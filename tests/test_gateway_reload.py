@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 from probes import CATALOGUE, Inlet, Outlet, payload
+from running_gateway import config_of, running
 
 from otel_carbon.errors import CarbonError, ConfigError, RetryableExportError, UnavailableError
-from otel_carbon.gateway.config import GatewayConfig, parse_config
+from otel_carbon.gateway.config import GatewayConfig
 from otel_carbon.gateway.reload import Reloader
 from otel_carbon.gateway.service import Gateway
 from otel_carbon.pipeline.pdata import Signal
@@ -32,17 +32,11 @@ _WITH_B = _BEFORE.replace("exporters: [outlet/a, counter]", "exporters: [outlet/
 
 
 def _config(text: str) -> GatewayConfig:
-    return parse_config(dedent(text), {}, CATALOGUE, source="gateway.yaml")
+    return config_of(text, CATALOGUE)
 
 
-@asynccontextmanager
-async def _running(data_dir: Path, text: str = _BEFORE) -> AsyncIterator[Gateway]:
-    gateway = Gateway(_config(text), data_dir, source="gateway.yaml")
-    await gateway.start()
-    try:
-        yield gateway
-    finally:
-        await gateway.stop(5.0)
+def _running(data_dir: Path, text: str = _BEFORE) -> AbstractAsyncContextManager[Gateway]:
+    return running(data_dir, _config(text))
 
 
 def _inlet(gateway: Gateway, id_: str = "inlet") -> Inlet:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 from probes import CATALOGUE, Inlet, Outlet, payload
+from running_gateway import config_of, running
 
 from otel_carbon.errors import (
     CarbonError,
@@ -20,7 +20,6 @@ from otel_carbon.errors import (
     StorageError,
     UnavailableError,
 )
-from otel_carbon.gateway.config import parse_config
 from otel_carbon.gateway.service import Gateway
 from otel_carbon.journal import Backlog
 from otel_carbon.pipeline.component import Exporter, JournalEntry
@@ -38,14 +37,8 @@ _TWO_OUTLETS = """\
     """
 
 
-@asynccontextmanager
-async def _running(text: str, data_dir: Path, *, drain_timeout_s: float = 5.0) -> AsyncIterator[Gateway]:
-    gateway = Gateway(parse_config(dedent(text), {}, CATALOGUE, source="test"), data_dir, source="test")
-    await gateway.start()
-    try:
-        yield gateway
-    finally:
-        await gateway.stop(drain_timeout_s)
+def _running(text: str, data_dir: Path, *, drain_timeout_s: float = 5.0) -> AbstractAsyncContextManager[Gateway]:
+    return running(data_dir, config_of(text, CATALOGUE), drain_timeout_s)
 
 
 def _inlet(gateway: Gateway) -> Inlet:
@@ -284,7 +277,7 @@ async def test_a_removed_exporter_is_named_with_what_it_did_not_get(
 
 async def test_a_port_that_is_taken_stops_what_was_started_and_frees_the_directory(tmp_path: Path) -> None:
     text = _TWO_OUTLETS.replace("{inlet: }", "{inlet: {endpoint: taken}}")
-    gateway = Gateway(parse_config(dedent(text), {}, CATALOGUE, source="test"), tmp_path, source="test")
+    gateway = Gateway(config_of(text, CATALOGUE), tmp_path, source="test")
 
     with pytest.raises(CarbonError, match="receivers::inlet: endpoint: cannot listen on taken"):
         await gateway.start()
@@ -321,7 +314,7 @@ async def test_the_metrics_show_queues_and_items_under_the_names_of_the_collecto
 
 
 async def test_a_gateway_that_does_not_run_is_not_ready_and_can_be_stopped(tmp_path: Path) -> None:
-    gateway = Gateway(parse_config(dedent(_TWO_OUTLETS), {}, CATALOGUE, source="test"), tmp_path, source="test")
+    gateway = Gateway(config_of(_TWO_OUTLETS, CATALOGUE), tmp_path, source="test")
 
     assert gateway.unready_reason() == "the gateway is not running"
     assert await gateway.stop() == ()

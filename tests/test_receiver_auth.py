@@ -8,7 +8,6 @@ import hmac
 import json
 import logging
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from spans import traces
-from tcp import connected
+from tcp import connected, http_client
 
 from otel_carbon.errors import ConfigError, UnauthenticatedError
 from otel_carbon.gateway.telemetry import SelfMetrics
@@ -36,6 +35,7 @@ from otel_carbon.pipeline.component import Settings
 from otel_carbon.pipeline.pdata import Payload, Signal
 from otel_carbon.receivers._cors import CorsConfig
 from otel_carbon.receivers.otlp import FACTORY, Config, GrpcConfig, HttpConfig, Protocols
+from otel_carbon.security import tokens
 from otel_carbon.security.certificates import ServerTlsConfig
 from otel_carbon.security.secret import Secret
 from otel_carbon.security.tokens import AuthConfig, TokenConfig, Tokens
@@ -275,17 +275,17 @@ def test_every_token_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatc
     compared: list[tuple[int, int]] = []
     real: Callable[[bytes, bytes], bool] = hmac.compare_digest
 
-    def spy(known: bytes, given: bytes) -> bool:
-        compared.append((len(known), len(given)))
-        return real(known, given)
+    def spy(one: bytes, other: bytes) -> bool:
+        compared.append((len(one), len(other)))
+        return real(one, other)
 
-    tokens = Tokens(AuthConfig(tokens=(Secret("a"), Secret("b" * 9), ACME)), "auth")
-    tokens.load()
+    known = Tokens(AuthConfig(tokens=(Secret("a"), Secret("b" * 9), ACME)), "auth")
+    known.load()
     monkeypatch.setattr(hmac, "compare_digest", spy)
     for token in ("a", "b" * 9, "token-of-acme", "x" * 4000):
         compared.clear()
         with contextlib.suppress(UnauthenticatedError):
-            tokens.tenant([f"Bearer {token}"])
+            known.tenant([f"Bearer {token}"])
         assert compared == [(32, 32)] * 3  # all of them, whichever fits, and digests of one length
 
 
@@ -310,53 +310,73 @@ async def test_tokens_of_a_file_are_accepted_beside_the_named_ones(tmp_path: Pat
     assert running.tenants == ["shop of the north", None, None]
 
 
-async def test_tokens_are_rotated_under_load(tmp_path: Path) -> None:
+class Senders:
+    """Four that send with every accepted token in turn, without a pause."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.accepted = {"old"}
+        self.answers: dict[str, list[int]] = {"old": [], "new": []}
+        self._session = session
+        self._rounds = [0, 0, 0, 0]
+
+    async def send(self, token: str) -> int:
+        sent = {**PROTOBUF, **dict([bearer(token)])}
+        async with self._session.post("/v1/traces", data=b"", headers=sent) as answer:
+            return answer.status
+
+    async def run(self) -> None:
+        await asyncio.gather(*map(self._keep_sending, range(len(self._rounds))))
+
+    async def rounds(self, more: int) -> None:
+        """Wait until each of them has gone round so many times more."""
+        wanted = [done + more for done in self._rounds]
+        async with asyncio.timeout(20):
+            while any(done < enough for done, enough in zip(self._rounds, wanted, strict=True)):  # noqa: ASYNC110  they count far too fast for events
+                await asyncio.sleep(0.001)
+
+    async def answered(self, token: str, status: int) -> None:
+        """Wait until a token gets this answer."""
+        async with asyncio.timeout(20):
+            while await self.send(token) != status:
+                pass
+
+    async def _keep_sending(self, sender: int) -> None:
+        while True:
+            for token in sorted(self.accepted):
+                self.answers[token].append(await self.send(token))
+            self._rounds[sender] += 1
+
+
+async def test_tokens_are_rotated_under_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "_LOOK_EVERY_S", 0.01)
     path = tmp_path / "tokens"
     put(path, "old acme\n")
-    answers: dict[str, list[int]] = {"old": [], "new": []}
-    accepted: set[str] = {"old"}
-    async with serving(AuthConfig(filename=str(path))) as running, aiohttp.ClientSession(running.http) as session:
-
-        async def send(token: str) -> int:
-            sent = {**PROTOBUF, **dict([bearer(token)])}
-            async with session.post("/v1/traces", data=b"", headers=sent) as answer:
-                return answer.status
-
-        async def keep_sending() -> None:
-            while True:
-                for token in sorted(accepted):
-                    answers[token].append(await send(token))
-                await asyncio.sleep(0.005)
-
-        async def until(token: str, status: int) -> None:
-            deadline_s = time.monotonic() + 10
-            while await send(token) != status:
-                assert time.monotonic() < deadline_s, f"{token} is not answered {status}"
-                await asyncio.sleep(0.05)
-
-        load = [asyncio.create_task(keep_sending()) for _ in range(4)]
+    async with serving(AuthConfig(filename=str(path))) as running, http_client(running.http) as session:
+        senders = Senders(session)
+        load = asyncio.create_task(senders.run())
+        await senders.rounds(3)
         put(path, "old acme\nnew acme\n")
-        await until("new", 200)
-        accepted.add("new")
-        await asyncio.sleep(0.3)
-        accepted.discard("old")
-        await asyncio.sleep(0.1)  # what is on its way with the old one arrives
+        await senders.answered("new", 200)
+        senders.accepted.add("new")
+        await senders.rounds(10)
+        senders.accepted.discard("old")
+        await senders.rounds(2)  # what is on its way with the old one arrives
         put(path, "new acme\n")
-        await until("old", 401)
-        await asyncio.sleep(0.3)
-        for task in load:
-            task.cancel()
-        await asyncio.gather(*load, return_exceptions=True)
+        await senders.answered("old", 401)
+        await senders.rounds(10)
+        load.cancel()
+        await asyncio.gather(load, return_exceptions=True)
 
-    assert {token: set(found) for token, found in answers.items()} == {"old": {200}, "new": {200}}
-    assert min(len(found) for found in answers.values()) > 20
+    assert {token: set(found) for token, found in senders.answers.items()} == {"old": {200}, "new": {200}}
+    assert min(len(found) for found in senders.answers.values()) > 20
     assert set(running.tenants) == {"acme"}
 
 
 @pytest.mark.parametrize("broken", [None, "", "two three\ntwo four\n", "caf\u00e9 x\n"])
 async def test_a_file_that_cannot_be_used_any_more_leaves_the_earlier_tokens(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, broken: str | None
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, broken: str | None
 ) -> None:
+    monkeypatch.setattr(tokens, "_LOOK_EVERY_S", 0.0)
     path = tmp_path / "tokens"
     put(path, "token-of-acme acme\n")
     async with serving(AuthConfig(filename=str(path))) as running:
@@ -364,7 +384,6 @@ async def test_a_file_that_cannot_be_used_any_more_leaves_the_earlier_tokens(
             path.unlink()
         else:
             put(path, broken)
-        await asyncio.sleep(1.1)
         with caplog.at_level(logging.ERROR):
             assert (await post(running, bearer("token-of-acme"))).status == 200
 
@@ -432,10 +451,10 @@ SECRETS = ("any-token-1", "acme-token-2", "shop-token-3", "hidden-")
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ANY", "any-token-1")
     monkeypatch.setenv("ACME", "acme-token-2")
-    tokens = tmp_path / "tokens"
-    tokens.write_text("shop-token-3 shop\n", encoding="utf-8")
+    token_file = tmp_path / "tokens"
+    token_file.write_text("shop-token-3 shop\n", encoding="utf-8")
     path = tmp_path / "gateway.yaml"
-    path.write_text(GATEWAY.replace("FILE", str(tokens)), encoding="utf-8")
+    path.write_text(GATEWAY.replace("FILE", str(token_file)), encoding="utf-8")
     return path
 
 

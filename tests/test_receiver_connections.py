@@ -35,6 +35,7 @@ class Connection:
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    address: str = ""
 
     async def send(self, *pieces: bytes) -> None:
         for piece in pieces:
@@ -60,8 +61,9 @@ async def connection_to(http: HttpConfig, consume: Any = None) -> AsyncIterator[
     receiver = OtlpReceiver(Config(Protocols(http=http)), Settings("otlp", dict.fromkeys(Signal, consume or take), {}))
     await receiver.start()
     try:
-        async with connected(receiver.endpoints["http"].partition("://")[2]) as streams:
-            yield Connection(*streams)
+        address = receiver.endpoints["http"].partition("://")[2]
+        async with connected(address) as streams:
+            yield Connection(*streams, address)
     finally:
         await receiver.shutdown()
 
@@ -107,12 +109,17 @@ async def test_a_connection_that_is_idle_is_closed() -> None:
 
 
 async def test_a_request_that_takes_long_is_neither_idle_nor_late() -> None:
+    answered = asyncio.Event()
+
     async def slow(payload: Payload) -> None:
         del payload
-        await asyncio.sleep(0.5)
+        await answered.wait()
 
     async with connection_to(config(read_header_timeout=_SHORT, idle_timeout=_SHORT), slow) as connection:
         await connection.send(_EMPTY_REQUEST)
+        async with connected(connection.address) as streams:
+            assert await Connection(*streams).is_closed()  # it came later and was idle or late already
+        answered.set()
         assert (await connection.answer()).startswith(b"HTTP/1.1 200 ")
 
 
@@ -182,14 +189,10 @@ async def test_over_tls_a_connection_without_a_request_is_closed_too(tmp_path: P
 
 
 @asynccontextmanager
-async def grpc_channel(keepalive: KeepaliveConfig) -> AsyncIterator[grpc.aio.Channel]:
-    async def take(payload: Payload) -> None:
-        del payload
-        await asyncio.sleep(0.5)
-
+async def grpc_channel(keepalive: KeepaliveConfig, consume: Any) -> AsyncIterator[grpc.aio.Channel]:
     receiver = OtlpReceiver(
         Config(Protocols(grpc=GrpcConfig("127.0.0.1:0", keepalive=keepalive))),
-        Settings("otlp", dict.fromkeys(Signal, take), {}),
+        Settings("otlp", dict.fromkeys(Signal, consume), {}),
     )
     await receiver.start()
     async with grpc.aio.insecure_channel(receiver.endpoints["grpc"]) as channel:
@@ -197,20 +200,39 @@ async def grpc_channel(keepalive: KeepaliveConfig) -> AsyncIterator[grpc.aio.Cha
     await receiver.shutdown()
 
 
+async def closed(channel: grpc.aio.Channel) -> None:
+    """Wait until the connection that a channel has is closed."""
+    await asyncio.wait_for(channel.wait_for_state_change(grpc.ChannelConnectivity.READY), 20)
+    assert channel.get_state() is not grpc.ChannelConnectivity.READY
+
+
 async def test_a_grpc_connection_without_calls_is_closed_when_a_limit_is_set() -> None:
+    async def take(payload: Payload) -> None:
+        del payload
+
     keepalive = KeepaliveConfig(ServerParameters(max_connection_idle="200ms"))
 
-    async with grpc_channel(keepalive) as channel:
+    async with grpc_channel(keepalive, take) as channel:
         await channel.unary_unary(_EXPORT)(b"")
-        await asyncio.wait_for(channel.wait_for_state_change(grpc.ChannelConnectivity.READY), 20)
-        assert channel.get_state() is not grpc.ChannelConnectivity.READY
+        await closed(channel)
 
 
 async def test_a_grpc_connection_that_is_old_is_closed_after_its_call() -> None:
-    keepalive = KeepaliveConfig(ServerParameters(max_connection_age="200ms", max_connection_age_grace="20s"))
+    begun, answered = asyncio.Event(), asyncio.Event()
 
-    async with grpc_channel(keepalive) as channel:
-        assert await channel.unary_unary(_EXPORT)(b"") == b""  # it takes longer than the connection may
+    async def slow(payload: Payload) -> None:
+        del payload
+        begun.set()
+        await answered.wait()
+
+    keepalive = KeepaliveConfig(ServerParameters(max_connection_age="200ms", max_connection_age_grace="1h"))
+
+    async with grpc_channel(keepalive, slow) as channel:
+        call = channel.unary_unary(_EXPORT)(b"")
+        await asyncio.wait_for(begun.wait(), 20)
+        await closed(channel)  # to new calls
+        answered.set()
+        assert await call == b""
         await channel.channel_ready()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from running_gateway import config_of, running
 from spans import traces
 from tcp import http_client
 
@@ -19,7 +20,6 @@ from otel_carbon.exporters.ledger import Config as LedgerConfig
 from otel_carbon.exporters.ledger import LedgerExporter
 from otel_carbon.gateway.components import Catalogue
 from otel_carbon.gateway.config import GatewayConfig, parse_config
-from otel_carbon.gateway.service import Gateway
 from otel_carbon.gateway.workers import tell
 from otel_carbon.gateway.workers.counting import HostedCounters
 from otel_carbon.gateway.workers.hosted import check_hosted
@@ -193,24 +193,20 @@ async def test_senders_are_told_to_come_back_while_nothing_more_can_be_counted(t
     why: list[str] = []
     relay = Relay(_FirstWorker().ask, lambda _message: None, lambda: why[0] if why else None)
     config = _CONFIG.replace("grpc: ", 'http: {{endpoint: "127.0.0.1:0"}}').format(settings=_ALL)
-    gateway = Gateway(
-        relay.standing_in(parse_config(config, {}, Catalogue.bundled(), source="test")), tmp_path, source="test"
-    )
-    await gateway.start()
-    try:
-        async with http_client(gateway.endpoints["http"], headers={"Content-Type": "application/x-protobuf"}) as client:
+    async with (
+        running(tmp_path, relay.standing_in(config_of(config))) as gateway,
+        http_client(gateway.endpoints["http"], headers={"Content-Type": "application/x-protobuf"}) as client,
+    ):
 
-            async def status() -> int:
-                async with client.post("/v1/traces", data=traces(0, 1)) as answer:
-                    return answer.status
+        async def status() -> int:
+            async with client.post("/v1/traces", data=traces(0, 1)) as answer:
+                return answer.status
 
-            assert await status() == 200
-            why.append("the supervisor is stopped")
-            assert (await status(), gateway.unready_reason()) == (503, why[0])
-            why.clear()
-            assert (await status(), gateway.unready_reason()) == (200, None)
-    finally:
-        await gateway.stop()
+        assert await status() == 200
+        why.append("the supervisor is stopped")
+        assert (await status(), gateway.unready_reason()) == (503, why[0])
+        why.clear()
+        assert (await status(), gateway.unready_reason()) == (200, None)
 
 
 def test_what_a_ledger_took_back_is_taken_once() -> None:
