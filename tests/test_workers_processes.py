@@ -138,6 +138,7 @@ def test_two_workers_answer_as_one_and_a_killed_one_loses_nothing(tmp_path: Path
         _until(lambda: it.metric("otel_carbon_enriched_spans_total", page[0]) >= distinct)
         assert it.metric("otel_carbon_calls_total", page[0]) == distinct
 
+        assert [one["journal"]["max_bytes"] for one in it.workers().values()] == [1 << 30, 1 << 30]
         for folder in (data_dir, data_dir / "workers" / "1"):  # whom to stop, not a worker that is started again
             assert (folder / "lock").read_text(encoding="ascii") == f"{it.gateway.process.pid}\n"
         _killed(it, "1")

@@ -163,6 +163,8 @@ def _worker_command(args: argparse.Namespace, folder: Path, role: str, addresses
     command = [sys.executable, "-m", "otel_carbon", "serve", "--data-dir", str(folder), "--worker", role]
     if args.config is not None:
         command += ["--config", str(args.config)]
+    if args.workers is not None:
+        command += ["--workers", args.workers]  # with how many it shares
     for protocol in ("grpc", "http"):
         address: str | None = addresses[protocol] if protocol in addresses else getattr(args, protocol)
         command += [] if address is None else [f"--{protocol}", address]
