@@ -52,6 +52,9 @@ def run(args: argparse.Namespace) -> int:
 
     from otel_carbon.gateway.check import check_start
     from otel_carbon.gateway.logs import set_up_logging
+    from otel_carbon.pipeline.memory import keep_few_heaps
+
+    keep_few_heaps()
 
     def read() -> GatewayConfig:
         wanted = {"grpc": args.grpc, "http": args.http, "web": args.web, "workers": args.workers}
