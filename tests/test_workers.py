@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,11 @@ import pytest
 
 from otel_carbon.errors import CarbonError, PermanentExportError, RetryableExportError, StorageError
 from otel_carbon.gateway.telemetry import Family
-from otel_carbon.gateway.workers import link
+from otel_carbon.gateway.workers import link, process
 from otel_carbon.gateway.workers.folders import check_free, journal_dir, left_over, remove
 from otel_carbon.gateway.workers.link import Link, LinkError, UnansweredError
 from otel_carbon.gateway.workers.ports import ReservedPorts
+from otel_carbon.gateway.workers.process import WorkerProcess
 from otel_carbon.gateway.workers.relay import RelayedExporter
 from otel_carbon.gateway.workers.role import WorkerRole
 from otel_carbon.gateway.workers.sums import as_families, as_plain, counters, described_together, summed
@@ -239,3 +242,32 @@ async def test_a_relayed_exporter_fails_as_the_one_behind_it() -> None:
 
     assert refused.value.failed_items == 3
     assert asked[0] == ("export", ["prometheus", [[7, 1000, "metrics", 2, "/w=="]]])
+
+
+_READY = "import json, socket, sys, time\nlink = socket.socket(fileno=int(sys.argv[1].split(':')[1]))\n"
+_READY += "link.sendall(json.dumps({'number': 1, 'ask': 'ready', 'about': [{}, 'id']}).encode() + b'\\n')\n"
+_HANGS = _READY + "time.sleep(600)"
+_IS_BUSY = _READY + "for line in link.makefile():\n"
+_IS_BUSY += "    asked = json.loads(line)\n"
+_IS_BUSY += "    if 'ask' in asked and asked['number'] % 3 == 0:\n"
+_IS_BUSY += "        answer = {'number': asked['number'], 'answer': {'families': [], 'unready': None}}\n"
+_IS_BUSY += "        link.sendall(json.dumps(answer).encode() + b'\\n')\n"
+
+
+async def test_a_worker_that_hangs_is_ended_and_one_that_is_slow_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_SILENT_LOOKS", 5)
+    codes: list[int] = []
+    for program in (_HANGS, _IS_BUSY):
+        monkeypatch.setattr(process, "_STATE_WITHIN_S", 0.01)
+        worker = await WorkerProcess.start(
+            1, lambda role, program=program: [sys.executable, "-c", program, role], {}, lambda _message: None
+        )
+        assert await worker.started()  # the first question
+        for number in range(2, 10):
+            is_answered = program == _IS_BUSY and number % 3 == 0
+            monkeypatch.setattr(process, "_STATE_WITHIN_S", 30.0 if is_answered else 0.01)
+            await worker.look()
+        await worker.stop(within_s=30.0)
+        codes.append((await worker.ended())[0])
+
+    assert codes == [-signal.SIGKILL, -signal.SIGTERM]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import time
@@ -11,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from otel_carbon.gateway.telemetry import Family
-from otel_carbon.gateway.workers.link import Answer, Link, LinkError
+from otel_carbon.gateway.workers.link import Answer, Link, LinkError, UnansweredError
 from otel_carbon.gateway.workers.role import WorkerRole
 from otel_carbon.gateway.workers.sums import as_families
 from otel_carbon.gateway.workers.tell import Message, Told
@@ -20,6 +21,8 @@ __all__ = ["WorkerProcess"]
 
 _STARTS_WITHIN_S = 120.0
 _STATE_WITHIN_S = 5.0
+_SILENT_LOOKS = 12  # somewhat more than a minute
+_LOG = logging.getLogger(__name__)
 
 
 class WorkerProcess:
@@ -27,6 +30,7 @@ class WorkerProcess:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self._silent_looks = 0
         self._began_s = time.monotonic()
         self._link: Link | None = None
         self._listening: asyncio.Task[None] | None = None
@@ -101,14 +105,27 @@ class WorkerProcess:
         for task in (said, ended):
             task.cancel()
 
-    async def refresh(self) -> None:
-        """Ask it for its state. One that does not answer keeps its metrics and is not ready."""
+    async def refresh(self) -> LinkError | None:
+        """Ask it for its state. One that does not answer keeps its metrics and is not ready; return why."""
         try:
-            state = await self.ask("state")
+            state = await self.ask("state", within_s=_STATE_WITHIN_S)
         except LinkError as error:
             self.unready = str(error)
-        else:
-            self.families, self.unready = as_families(state["families"]), state["unready"]
+            return error
+        self.families, self.unready = as_families(state["families"]), state["unready"]
+        return None
+
+    async def look(self) -> None:
+        """Ask it for its state, and end it where it has not answered many times in a row: it hangs.
+
+        The kernel would go on to give it connections. Looks are counted and not seconds: where the supervisor itself
+        was stopped, it must not blame the workers.
+        """
+        error = await self.refresh()
+        self._silent_looks = self._silent_looks + 1 if isinstance(error, UnansweredError) else 0
+        if self._silent_looks >= _SILENT_LOOKS and self._ready.is_set() and self._process.returncode is None:
+            _LOG.error("the worker with process id %d does not answer and is ended", self.pid)
+            self._process.kill()
 
     async def describe(self) -> dict[str, Any]:
         """Return its description, with what only the supervisor knows."""

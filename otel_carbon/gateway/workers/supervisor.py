@@ -148,7 +148,7 @@ class Supervisor:
 
     async def _look(self) -> None:
         while True:
-            await self._refresh()
+            await asyncio.gather(*(one.look() for one in self._workers.values()))
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _start_all(self, numbers: Sequence[int]) -> None:
