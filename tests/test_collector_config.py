@@ -44,7 +44,7 @@ def test_the_command_writes_a_config_for_some_models_and_regions(capsys: pytest.
 
 
 def test_names_that_a_list_has_are_looked_up_and_all_others_are_taken_apart() -> None:
-    _, names, calls = statement_groups(_TABLES, factor_set=_SET, grid=GridFamily.EMBER, models=["gpt-4o"])
+    _, names, calls, _ = statement_groups(_TABLES, factor_set=_SET, grid=GridFamily.EMBER, models=["gpt-4o"])
 
     looked_up = next(statement for statement in calls.statements if statement.startswith('set(span.cache["row"]'))
     for written in ("gpt-4o", "gpt-4o-2024-08-06"):
@@ -54,13 +54,15 @@ def test_names_that_a_list_has_are_looked_up_and_all_others_are_taken_apart() ->
 
 
 def test_what_one_group_finds_does_not_stay_on_the_span_and_is_not_taken_from_a_sender() -> None:
-    forged, names, calls = statement_groups(_TABLES, factor_set=_SET, grid=GridFamily.EMBER)
+    foreign, names, calls, amounts = statement_groups(_TABLES, factor_set=_SET, grid=GridFamily.EMBER)
 
-    forget, is_there = 'delete_key(span.attributes, "otel_carbon.model")', 'span.attributes["otel_carbon.model"] != nil'
-    assert (forged.condition, forged.statements) == (is_there, (forget,))
-    assert any(statement.startswith('set(span.attributes["otel_carbon.model"]') for statement in names.statements)
+    path = 'span.attributes["otel_carbon.handed_over"]'
+    forget, is_there = 'delete_key(span.attributes, "otel_carbon.handed_over")', f"{path} != nil"
+    assert (foreign.condition, foreign.statements) == (is_there, (forget,))
+    assert [any(f"set({path}" in each for each in group.statements) for group in (names, calls)] == [True, True]
     assert f"{forget} where {is_there}" in calls.statements
     assert names.condition.endswith(f" and {calls.condition}")  # no span has the first without the second
+    assert (amounts.condition, forget in amounts.statements) == (is_there, True)
 
 
 @pytest.mark.parametrize(
@@ -113,12 +115,9 @@ def test_root_and_exponential_have_nine_digits_more_than_enough(first: float, se
     values = {"first": first, "second": second}
     for statement in root_and_exponential('span.cache["first"]', 'span.cache["second"]'):
         target, _, rest = statement.removeprefix("set(").partition(", ")
-        expression, _, condition = rest.partition(") where ")
-        condition = condition.replace('span.cache["ok"] == true', "True")
-        if eval(_PATH.sub(r'values["\1"]', condition)):
-            found = _PATH.fullmatch(target)
-            assert found is not None
-            values[found[1]] = eval(_PATH.sub(r'values["\1"]', expression))
+        found = _PATH.fullmatch(target)
+        assert found is not None
+        values[found[1]] = eval(_PATH.sub(r'values["\1"]', rest.removesuffix(")")))
 
     assert values["factor"] ** 4 == pytest.approx(math.exp(math.hypot(first, second) - first), rel=1e-9)
 

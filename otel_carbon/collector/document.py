@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from otel_carbon.collector.amounts import amount_statements
+from otel_carbon.collector.amounts import amount_statements, status_statements
 from otel_carbon.collector.counting import counting_statements
+from otel_carbon.collector.handover import IS_HANDED_OVER, forget_foreign
 from otel_carbon.collector.header import header
 from otel_carbon.collector.hours import Hours, hour_statements
-from otel_carbon.collector.locating import locating_statements
+from otel_carbon.collector.locating import locating_statements, placing_statement
 from otel_carbon.collector.matching import check_expressible
 from otel_carbon.collector.models import Models
 from otel_carbon.collector.ottl import Group
@@ -128,17 +129,23 @@ def statement_groups(
     dialects = DialectTable.bundled()
     rows = Rows(tables, chosen)
     known = Models(tables, rows, models)
-    groups = known.groups(dialects)
+    taken_apart = known.group(dialects)
     calls = (
         *reading_statements(dialects),
         *serving_statements(dialects),
         *counting_statements(dialects),
         *known.statements(),
-        *locating_statements(Places(tables, chosen.boundary, grid, hours), regions),
-        *(() if hours is None else hour_statements()),
-        *amount_statements(rows),
+        *locating_statements(tables, regions),
+        *status_statements(),
     )
-    return *groups, Group(group_condition(dialects), calls)
+    place = placing_statement(Places(tables, chosen.boundary, grid, hours), regions)
+    places = (place, *(() if hours is None else hour_statements()))
+    return (
+        forget_foreign(),
+        taken_apart,
+        Group(group_condition(dialects), calls),
+        Group(IS_HANDED_OVER, tuple(amount_statements(rows, places))),
+    )
 
 
 def _check_regions(tables: FactorTables, regions: Collection[str] | None) -> None:

@@ -15,11 +15,11 @@ from otel_carbon.factors.sites import Host
 __all__ = ["hosts_spelled_out", "server_statements"]
 
 _PART = re.compile(r"\(\?:([a-z0-9.\\|-]+)\)(\??)|([a-z0-9-]|\\\.)")
-_HOST, _PROVIDER, _SERVER = cache("host"), cache("lp"), cache("server")
+_HOST, _PROVIDER, _SERVER = cache("host"), cache("served_by"), cache("server")
 
 
 def server_statements(hosts: Sequence[Host]) -> Iterator[str]:
-    """Yield the statements, which leave `lp`, `host_profile` and `host_region` in the cache."""
+    """Yield the statements, which leave `served_by`, `host_profile` and `host_region` in the cache."""
     names = [name for host in hosts for name in hosts_spelled_out(host.pattern)]
     known = {name: _says(next(host for host in hosts if re.search(host.pattern, name))) for name in names}
     yield merge("span.cache", looked_up(known, _HOST), is_one_of(_HOST, known))
@@ -46,4 +46,4 @@ def hosts_spelled_out(pattern: str) -> list[str]:
 
 
 def _says(host: Host) -> dict[str, str]:
-    return {"lp": host.provider} | ({"host_profile": host.profile} if host.profile else {})
+    return {"served_by": host.provider} | ({"host_profile": host.profile} if host.profile else {})

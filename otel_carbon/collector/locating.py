@@ -1,13 +1,13 @@
 """Statements that find where a call ran, as `factors.location` does, and the figures of that place.
 
-They leave `place` in the cache: what one Wh of a factor set stands for there, with its spreads, and where it is from.
+They leave `place` in the cache, the key of the place in the table that `placing_statement` looks into.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from otel_carbon.collector.dialects import LEAVE, LEAVE_NOT
+from otel_carbon.collector.dialects import LEAVE
 from otel_carbon.collector.hosts import server_statements
 from otel_carbon.collector.ottl import Value, cache, first_of, is_one_of, joined, looked_up, put, text
 from otel_carbon.collector.places import Places
@@ -18,22 +18,25 @@ from otel_carbon.factors.names import ModelName
 from otel_carbon.factors.places import CLOUD_PROVIDERS
 from otel_carbon.factors.sites import CloudRegion
 
-__all__ = ["locating_statements"]
+__all__ = ["locating_statements", "placing_statement"]
 
-_PROVIDER, _NAMED, _VENDOR, _FIRST = cache("lp"), cache("np"), cache("vendor"), cache("first")
-_REGION, _PROFILE, _PLACE, _KEY = cache("where"), cache("profile"), cache("place"), cache("place_key")
+_PROVIDER, _NAMED, _VENDOR, _FIRST = cache("served_by"), cache("named"), cache("vendor"), cache("first")
+_REGION, _PROFILE, _KEY = cache("where"), cache("profile"), cache("place")
 _NOWHERE = f"{_REGION} == nil"
 _NO_KEY = f"{_KEY} == nil"
 
 
-def locating_statements(places: Places, regions: Collection[str] | None) -> Iterator[str]:
+def locating_statements(tables: FactorTables, regions: Collection[str] | None) -> Iterator[str]:
     """Yield the statements. `regions` are the cloud regions that are covered; None: all."""
-    tables = places.tables
     yield from server_statements(tables.hosts)
     yield from _providers(tables)
     yield from _regions(tables, regions)
     yield from _keys(tables)
-    yield put(_PLACE, looked_up(_table(places, regions), _KEY), LEAVE_NOT)
+
+
+def placing_statement(places: Places, regions: Collection[str] | None) -> str:
+    """Return the statement that puts the figures of the place into the cache, in place of its key."""
+    return put(_KEY, looked_up(_table(places, regions), _KEY))
 
 
 def _providers(tables: FactorTables) -> Iterator[str]:

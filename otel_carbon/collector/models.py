@@ -1,8 +1,7 @@
 """What the name of a model says: which row of the factor set it is, who serves it, and where.
 
 Most calls are of models that some published list has. For these names the answer is looked up. Any other one is taken
-apart by a group of statements of its own, which runs for such spans only. Groups share no cache, so that what it finds
-travels on the span, under a key that the next group takes away.
+apart by a group of statements of its own, which runs for such spans only.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from otel_carbon.collector.dialects import LEAVE, LEAVE_NOT, candidates
+from otel_carbon.collector.handover import IS_HANDED_OVER, hand_over, take_over_as_well
 from otel_carbon.collector.matching import listed_rows, listed_statements, matching_statements
 from otel_carbon.collector.naming import UNREAD, naming_statements
 from otel_carbon.collector.ottl import (
@@ -24,7 +24,6 @@ from otel_carbon.collector.ottl import (
     lower,
     merge,
     put,
-    text,
 )
 from otel_carbon.collector.reading import PLAIN, group_condition, is_plain
 from otel_carbon.collector.rows import GUESSES, Rows
@@ -37,10 +36,7 @@ from otel_carbon.spans import DialectTable
 
 __all__ = ["Models"]
 
-_KEY = "otel_carbon.model"
-_FOUND = attribute(_KEY)
-_FORGET = f'delete_key(span.attributes, "{_KEY}")'
-_ROW, _NAMED, _PROFILE = cache("row"), cache("np"), cache("profile")
+_ROW, _NAMED, _PROFILE = cache("row"), cache("named"), cache("profile")
 _NAMES = ("m1", "m2")
 
 
@@ -58,27 +54,22 @@ class Models:
         self._said: dict[str, Mapping[str, Value]] = {}
         self._known = {name: row for name in _raw_names(tables, models or ()) if (row := self._look_up(name))}
 
-    def groups(self, dialects: DialectTable) -> tuple[Group, Group]:
-        """Return the statements for names that cannot be looked up. What they find is on the span after them.
-
-        What a sender wrote under that key is taken away first.
-        """
+    def group(self, dialects: DialectTable) -> Group:
+        """Return the statements for names that cannot be looked up."""
         answered, asked = (_path(dialects, field) for field in ("response_model", "request_model"))
         unknown = any_of(f"(IsString({path}) and not {self._is_known(lower(path))})" for path in (answered, asked))
-        taken_apart = Group(f"{unknown} and {group_condition(dialects)}", tuple(self._taken_apart(answered, asked)))
-        return Group(f"{_FOUND} != nil", (_FORGET,)), taken_apart
+        return Group(f"{unknown} and {group_condition(dialects)}", tuple(self._taken_apart(answered, asked)))
 
     def statements(self) -> Iterator[str]:
         """Yield the statements, for a span whose names have been read.
 
-        They leave in the cache `row`, `np` (who serves it), `profile`, and either `vendor` or, where the names were
-        looked up, `known`.
+        They leave in the cache `row`, `named` (who serves it, by its name), `profile`, and either `vendor` or, where
+        the names were looked up, `known`.
         """
         first, second = (cache(name) for name in _NAMES)
         known, unnamed = f"{cache('known')} == true", "" if "" in self._known else f'{first} != ""'
-        yield put(cache("known"), "true", f"{_FOUND} == nil", LEAVE_NOT, unnamed)
-        yield merge("span.cache", _FOUND, f"{_FOUND} != nil")
-        yield f"{_FORGET} where {_FOUND} != nil"
+        yield put(cache("known"), "true", f"not ({IS_HANDED_OVER})", LEAVE_NOT, unnamed)
+        yield from take_over_as_well()
         yield put(_ROW, looked_up(self._known, first), known)
         if self._said:  # of two models the one that answered says more, so that it comes last
             for name in (second, first):
@@ -127,9 +118,8 @@ class Models:
         # Where the model that answered is a guess, the one that was asked for may tell more: the gateway reads both.
         if guesses := self._rows.guesses():
             yield put(LEAVE, "true", f"{second} != nil", f"{second} != {first}", is_one_of(_ROW, guesses))
-        yield put(_FOUND, "{}")  # says that the names have been taken apart, whatever was found
-        found = ", ".join(f"{text(key)}: {cache(key)}" for key in ("row", "vendor", "np", "profile"))
-        yield put(_FOUND, f"{{{found}}}", usable, LEAVE_NOT, f"{_ROW} != nil")
+        yield hand_over(())  # says that the names have been taken apart, whatever was found
+        yield hand_over(("row", "vendor", "named", "profile"), usable, LEAVE_NOT, f"{_ROW} != nil")
 
 
 def _raw_names(tables: FactorTables, models: Sequence[str]) -> list[str]:
@@ -144,7 +134,7 @@ def _said(tables: FactorTables, model: ModelName) -> Mapping[str, Value]:
     provider, profile = model.host_provider, model.profile
     said: dict[str, Value] = {}
     if provider is not None and provider in tables.providers:
-        said["np"] = provider
+        said["named"] = provider
     if profile is not None and profile in tables.profiles:
         said["profile"] = profile
     return said

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from otel_carbon.collector.ottl import Value
+from otel_carbon.errors import ConfigError
 from otel_carbon.estimator.derivation import widened
 from otel_carbon.factors import FactorRow, FactorSet, FactorTables
 from otel_carbon.model import Confidence
@@ -38,7 +39,11 @@ class Rows:
         self._guesses: set[str] = set()
 
     def id_of(self, row: FactorRow, step: str, confidence: Confidence | None = None) -> str:
-        """Return the name of a row in the table."""
+        """Return the name of a row in the table.
+
+        Raises:
+            ConfigError: the row says nothing of some kind of tokens.
+        """
         said = (confidence or row.confidence).value
         row_id = f"{row.name} {step} {said}"
         if step in GUESSES:
@@ -58,6 +63,8 @@ class Rows:
     def _values(self, row: FactorRow, step: str, confidence: str) -> Mapping[str, Value]:
         values: dict[str, Value] = {}
         for index, kind in enumerate(widened(self._constants, row, step).by_kind()):
+            if kind.central <= 0.0:
+                raise ConfigError(f"--factor-set: row {row.name!r} has no energy for some tokens; use the gateway")
             for bound, wh_per_million in (("l", kind.low), ("c", kind.central), ("h", kind.high)):
                 values[f"{bound}{index}"] = tokens_in_millions(1) * float(wh_per_million)
         marks: dict[str, Value] = dict(zip(ROW_MARKS, (self.factor_set.id, row.name, step, confidence), strict=True))
