@@ -87,6 +87,23 @@ def test_counts_that_contradict_each_other_are_said_to_count_both(capsys: pytest
     assert "note" not in capsys.readouterr().out
 
 
+def test_notes_on_the_rows_of_a_file_stand_below_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text(
+        "model,output_tokens,reasoning_tokens\ngpt-4o,5,50\ngpt-4o,60,50\n" + 7 * "gpt-4o,5,50\n", encoding="utf-8"
+    )
+
+    _run("--file", str(path))
+
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "",
+        (
+            "note on row 1, 3, 4, 5, 6 and 3 more: 50 reasoning tokens cannot be part of 5 output tokens: "
+            "both count, 55 output tokens in all"
+        ),
+    ]
+
+
 def test_the_working_names_every_source(capsys: pytest.CaptureFixture[str]) -> None:
     _run("--model", "gpt-4o", "--provider", "openai", "--output-tokens", "1000", "--explain")
 

@@ -19,6 +19,7 @@ _CONFIDENCE: Final = {
     Confidence.CLASS_DEFAULT: "the figure of a class of models, not of this one",
     Confidence.LOW: "a guess with wide bounds",
 }
+_NAMED_ROWS: Final = 5
 _G_PER_KG: Final = 1000.0
 _J_PER_MJ: Final = 1e6
 _LIKE = (
@@ -49,9 +50,21 @@ def estimate_text(estimate: Estimate, *, explain: bool) -> str:
 
 
 def estimates_text(estimates: Sequence[Estimate]) -> str:
-    """Return many estimates as one table, a row each."""
+    """Return many estimates as one table, a row each, and below it each note once, with the rows that it is on."""
     header = ("model", "energy", "low - high", "emissions", "low - high", "factor", "confidence", "region")
-    return aligned([header, *map(_row, estimates)], right=(1, 3))
+    table = aligned([header, *map(_row, estimates)], right=(1, 3))
+    noted: dict[str, list[str]] = {}
+    for number, estimate in enumerate(estimates, 1):
+        for note in estimate.outcome.notes if isinstance(estimate.outcome, Footprint) else ():
+            noted.setdefault(note, []).append(str(number))
+    if not noted:
+        return table
+    return "\n".join([table, "", *(f"note on row {_rows(rows)}: {note}" for note, rows in noted.items())])
+
+
+def _rows(numbers: Sequence[str]) -> str:
+    more = len(numbers) - _NAMED_ROWS
+    return ", ".join(numbers[:_NAMED_ROWS]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def cells(value: Interval | None, unit: str) -> tuple[str, str]:
