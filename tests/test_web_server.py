@@ -30,6 +30,7 @@ _CURSORS = {
         "last_error": "connection refused",
     }
 }
+_LETTERS = [{"exporter": "otlp_grpc/tempo", "signal": "traces", "payloads": 3, "items": 2048, "bytes": 27}]
 
 
 class _State:
@@ -51,7 +52,7 @@ async def _served(state: _State) -> AsyncIterator[aiohttp.ClientSession]:
     sources = WebSources(
         unready_reason=lambda: state.reason,
         metrics_text=lambda: "otelcarbon_x 1.0\n",
-        describe=lambda: {"pipelines": {}, "cursors": _CURSORS},
+        describe=lambda: {"pipelines": {}, "cursors": _CURSORS, "dead_letters": _LETTERS},
         report=state.report,
     )
     server = WebServer("127.0.0.1:0", sources)
@@ -117,7 +118,7 @@ async def test_the_page_shows_totals_with_their_bounds_and_escapes_names() -> No
     assert "<b>gpt</b>" in text
     assert "<b>gpt" not in page
     assert "not known not known 2 12.5 mWh" in text
-    assert "otlp_grpc/tempo traces 1,024 connection refused" in text
+    assert "otlp_grpc/tempo traces 1,024 2,048 connection refused" in text
     assert "<script" not in page
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
 

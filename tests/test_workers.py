@@ -84,6 +84,21 @@ def test_the_oldest_failure_stands_for_a_cursor_and_what_waits_is_added_up() -> 
     assert together["workers"] == workers
 
 
+def test_dead_letters_are_added_up_by_exporter_and_signal() -> None:
+    def shelf(exporter: str, payloads: int) -> dict[str, Any]:
+        return {"exporter": exporter, "signal": "traces", "payloads": payloads, "items": payloads * 4, "bytes": 10}
+
+    workers = {
+        "0": {**_described(0), "dead_letters": [shelf("a", 1), shelf("b", 2)]},
+        "1": {**_described(0), "dead_letters": [shelf("a", 5)]},
+    }
+
+    assert described_together(workers)["dead_letters"] == [
+        {"exporter": "a", "signal": "traces", "payloads": 6, "items": 24, "bytes": 20},
+        {"exporter": "b", "signal": "traces", "payloads": 2, "items": 8, "bytes": 10},
+    ]
+
+
 async def test_a_folder_of_another_gateway_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("otel_carbon.gateway.workers.folders._ENDS_WITHIN_S", 0.0)
     with (

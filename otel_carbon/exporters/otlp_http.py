@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
+import os
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -152,7 +153,7 @@ class OtlpHttpExporter:
         try:
             self._partial.note(signal, await self._post(url, data))
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise RetryableExportError(f"{without_password(url)}: {str(error) or type(error).__name__}") from error
+            raise RetryableExportError(f"{without_password(url)}: {_trouble(error)}") from error
 
     async def _post(self, url: str, data: bytes) -> bytes:
         if self._session is None:
@@ -169,6 +170,15 @@ class OtlpHttpExporter:
             now_unix_s = clock_of(response.headers.get(hdrs.DATE), time.time())
             retry_after = response.headers.get(hdrs.RETRY_AFTER)
             raise http_failure(without_password(url), response.status, retry_after, answer, now_unix_s)
+
+
+def _trouble(error: Exception) -> str:
+    """Return what went wrong, as a person reads it; aiohttp says `ssl:default` of plain HTTP, too."""
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+        number = error.os_error.errno
+        reason = os.strerror(number) if number and number > 0 else error.os_error.strerror or str(error.os_error)
+        return f"Cannot connect to {error.host}:{error.port}: {reason}"
+    return str(error) or type(error).__name__
 
 
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:

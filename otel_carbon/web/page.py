@@ -50,9 +50,12 @@ $today
 $own
 <h2>Destinations</h2>
 <div class="scroll"><table>
-<thead><tr><th>Exporter</th><th>Signal</th><th class="number">Waiting</th><th>State</th></tr></thead>
+<thead><tr><th>Exporter</th><th>Signal</th><th class="number">Waiting</th>
+<th class="number">Dead letters</th><th>State</th></tr></thead>
 <tbody>$cursors</tbody>
 </table></div>
+<p class="soft">In spans, data points and log records.
+<code>otel-carbon dead-letters</code> sends dead letters again.</p>
 <h2>More</h2>
 <nav><a href="/api/v1/report">report (JSON)</a> <a href="/metrics">metrics</a>
 <a href="/debug/pipelines">pipelines</a> <a href="/readyz">readiness</a></nav>
@@ -80,7 +83,8 @@ def status_page(
     """Return the page. `report` is the JSON of today's report, or why there is none."""
     state = "ready" if unready_reason is None else f'<span class="bad">not ready: {escape(unready_reason)}</span>'
     today = f'<p class="bad">{escape(report)}</p>' if isinstance(report, str) else _today(report)
-    cursors = "".join(_cursor(cursor) for cursor in described.get("cursors", {}).values())
+    kept = {(shelf["exporter"], shelf["signal"]): shelf["items"] for shelf in described.get("dead_letters", ())}
+    cursors = "".join(_cursor(cursor, kept) for cursor in described.get("cursors", {}).values())
     own = _own(described.get("own"))
     return _PAGE.substitute(date=now.date().isoformat(), state=state, today=today, own=own, cursors=cursors)
 
@@ -122,12 +126,14 @@ def _group(group: Mapping[str, Any]) -> str:
     return f"<tr>{names}{''.join(f'<td class=number>{number}</td>' for number in numbers)}</tr>"
 
 
-def _cursor(cursor: Mapping[str, Any]) -> str:
+def _cursor(cursor: Mapping[str, Any], kept: Mapping[tuple[str, str], int]) -> str:
     error = cursor["last_error"]
     state = "delivers" if error is None else f'<span class="bad">{escape(error)}</span>'
     waiting = f"{cursor['waiting']['items']:,}"
+    letters = kept.get((cursor["exporter"], cursor["signal"]), 0)
+    refused = f'<span class="bad">{letters:,}</span>' if letters else "0"
     cells = f"<td>{escape(cursor['exporter'])}</td><td>{cursor['signal']}</td><td class=number>{waiting}</td>"
-    return f"<tr>{cells}<td>{state}</td></tr>"
+    return f"<tr>{cells}<td class=number>{refused}</td><td>{state}</td></tr>"
 
 
 def _banded(interval: Mapping[str, float] | None, unit: str) -> str:

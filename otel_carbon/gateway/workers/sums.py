@@ -65,8 +65,20 @@ def described_together(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, An
         "cursors": {
             name: _cursor([each["cursors"][name] for each in running if name in each["cursors"]]) for name in names
         },
+        "dead_letters": _shelves(shelf for each in running for shelf in each.get("dead_letters", ())),
         "workers": dict(workers),
     }
+
+
+def _shelves(shelves: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return dead letters by exporter and signal."""
+    together: dict[tuple[str, str], dict[str, Any]] = {}
+    for shelf in shelves:
+        key = (shelf["exporter"], shelf["signal"])
+        before = together.get(key, {"payloads": 0, "items": 0, "bytes": 0})
+        sums = {name: before[name] + shelf[name] for name in ("payloads", "items", "bytes")}
+        together[key] = {"exporter": key[0], "signal": key[1], **sums}
+    return list(together.values())
 
 
 def _cursor(cursors: list[Mapping[str, Any]]) -> dict[str, Any]:
