@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from otel_carbon.collector.amounts import root_and_exponential
 from otel_carbon.collector.document import collector_config, statement_groups
 from otel_carbon.collector.hosts import hosts_spelled_out
 from otel_carbon.collector.ottl import Rewrite, number, re2_rewrite
+from otel_carbon.collector.rows import Rows
 from otel_carbon.errors import ConfigError, FactorError
 from otel_carbon.factors import FactorTables, GridFamily
+from otel_carbon.model import Interval
 
 _TABLES = FactorTables.bundled()
 _SET = "otel-carbon-2026.11"
@@ -160,6 +163,16 @@ def test_no_statement_has_a_regular_expression_that_the_collector_cannot_compile
     made = "\n".join(_statements(GridFamily.ELECTRICITY_MAPS))
 
     assert not re.search(r"\(\?[=!]|\(\?<[=!]", made)
+
+
+def test_a_row_that_has_no_energy_for_some_tokens_is_refused() -> None:
+    chosen = _TABLES.factor_set(_SET)
+    row = chosen.classes["frontier"]
+    assert row.rates is not None
+    without = replace(row, rates=replace(row.rates, cache_read_wh_per_1m=Interval(0.0, 0.0, 0.0)))
+
+    with pytest.raises(ConfigError, match=r"--factor-set: row 'frontier' has no energy for some tokens"):
+        Rows(_TABLES, chosen).id_of(without, "pattern")
 
 
 def test_an_unknown_region_is_refused_from_python_too() -> None:

@@ -7,6 +7,7 @@ import math
 import subprocess
 import urllib.request
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,12 +56,14 @@ def passed(otelcol: Path, generated: Path, requests: Sequence[ExportTraceService
     environ = {"COLLECTOR_GRPC": grpc, "COLLECTOR_HTTP": http, "COLLECTOR_FILE": str(out)}
     log = generated.with_name("collector.log")
     arguments = ("--config", generated, "--config", rest)
-    with running_collector(otelcol, log, *arguments, listens=http, environ=environ):
-        for request in requests:
-            _post(http, request.SerializeToString())
+    collector = running_collector(otelcol, log, *arguments, listens=http, environ=environ)
+    with collector, ThreadPoolExecutor(1) as sender:  # the two work side by side
+        sent = sender.map(lambda request: _post(http, request.SerializeToString()), requests)
+        by_gateway = _by_gateway(requests, config)
+        assert len(list(sent)) == len(requests)
     assert "error" not in log.read_text(encoding="utf-8"), log.read_text(encoding="utf-8")[-2000:]
     spans, metrics = (out.with_name(f"{out.name}.{kind}") for kind in ("traces", "metrics"))
-    return Passed(_marks(requests), _by_gateway(requests, config), marks_in(spans), _sums(metrics))
+    return Passed(_marks(requests), by_gateway, marks_in(spans), _sums(metrics))
 
 
 def compare(passed: Passed, claimed: Collection[str] = CLAIMED) -> list[dict[str, Any]]:
