@@ -162,7 +162,7 @@ def test_the_table_shows_letters_and_drop_forgets_them(tmp_path: Path, run: Run)
         "      0/2  2026-09-21T14:13:20Z  b         traces      1  answered 400: bad",
         "      0/3  2026-09-21T14:13:20Z  b         traces      1  answered 400: bad",
     ]
-    assert run("drop", "--data-dir", tmp_path, "--id", "0/2", "--id", "0/9")[1] == "dropped: 1\n"
+    assert run("drop", "--data-dir", tmp_path, "--id", "0/2") == (0, "dropped: 1\n", "")
     assert run("drop", "--data-dir", tmp_path, "--exporter", "b", "--all")[1] == "dropped: 1\n"
     (left,) = run("list", "--data-dir", tmp_path, "--format", "json")[1].splitlines()
     assert json.loads(left) == {
@@ -205,6 +205,16 @@ def test_letters_of_all_workers_are_replayed(tmp_path: Path, run: Run) -> None:
     assert done == (0, "taken: 3, refused again: 0\n", "")
     assert sum(body.count(traces(number, 1)) for body in sink.taken for number in (1, 2, 3)) == 3
     assert letters(data_dir) == letters(data_dir / "workers" / "1") == []
+
+
+def test_a_letter_that_is_not_there_is_named(tmp_path: Path, run: Run) -> None:
+    put(tmp_path, "a", b"1", b"2")
+
+    done = run("drop", "--data-dir", tmp_path, "--id", "0/1", "--id", "0/9", "--id", "3/1")
+    assert done == (1, "dropped: 1\n", "otel-carbon: --id: there is no letter 0/9, 3/1\n")
+
+    done = run("drop", "--data-dir", tmp_path, "--exporter", "b", "--id", "0/2")
+    assert done == (1, "dropped: 0\n", "otel-carbon: --id: there is no letter 0/2 of b\n")
 
 
 @pytest.mark.parametrize("wrong", ["17", "1/", "-1/2", "a/1"])

@@ -129,6 +129,15 @@ def test_an_empty_ledger_says_what_to_do_next(tmp_path: Path) -> None:
     assert "otel-carbon serve" in text
 
 
+def test_where_no_call_is_counted_no_figure_is_shown(ledger: Ledger) -> None:
+    text = report_text(summarise(ledger, where=["model=typo"]), "ledger.db", width=100)
+
+    assert text.startswith("Carbon of GenAI calls, no calls\n")
+    assert "No call is counted here, so there is no figure; what was seen is below." in text
+    assert "Coverage" in text
+    assert "Emissions" not in text
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from otel_carbon.cli.options import directory
+from otel_carbon.cli.options import add_action, directory
 
 if TYPE_CHECKING:
     from otel_carbon.gateway.config import GatewayConfig
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what was asked for; 1 when something was not taken, or a store could not be opened.
+    """Do what was asked for; 1 when something was not taken or not there, or a store could not be opened.
 
     Raises:
         ConfigError: the options or the config are wrong.
@@ -76,13 +76,7 @@ def _done(kept: LettersOfWorkers, args: argparse.Namespace, config: GatewayConfi
 def _action(
     actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, example: str
 ) -> argparse.ArgumentParser:
-    action = actions.add_parser(
-        name,
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}.",
-        epilog=f"example:\n  otel-carbon dead-letters {name}{example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    action = add_action(actions, name, text, f"otel-carbon dead-letters {name}{example}")
     action.add_argument("--exporter", metavar="ID", help="only what this exporter did not get rid of")
     action.add_argument(
         "--data-dir",
@@ -179,6 +173,11 @@ def _drop(kept: LettersOfWorkers, args: argparse.Namespace) -> int:
 
     if bool(args.id) == args.all:
         raise ConfigError("name the letters with --id, or say --all")
-    dropped = kept.remove(args.id or [held.id for held in kept.letters(args.exporter)])
-    print(f"dropped: {dropped:,}")
-    return 0
+    there = {held.id for held in kept.letters(args.exporter)}
+    wanted = list(dict.fromkeys(args.id or ()))
+    print(f"dropped: {kept.remove(id_ for id_ in wanted or there if id_ in there):,}")
+    missing = ", ".join(str(id_) for id_ in wanted if id_ not in there)
+    if missing:
+        of_exporter = "" if args.exporter is None else f" of {args.exporter}"
+        print(f"otel-carbon: --id: there is no letter {missing}{of_exporter}", file=sys.stderr)
+    return int(bool(missing))

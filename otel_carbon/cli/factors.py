@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otel_carbon.cli.options import add_action, line_number
+
 if TYPE_CHECKING:
     from otel_carbon.factors import FactorSet, FactorTables
 
@@ -21,22 +23,25 @@ EXAMPLE = "example:\n  otel-carbon factors explain us.anthropic.claude-sonnet-4-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions of the command."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listed = actions.add_parser("list", help="all factor sets with basis, validity and licence")
-    show = actions.add_parser("show", help="one factor set: its rows and their sources")
+    listed = add_action(actions, "list", "all factor sets with basis, validity and licence")
+    show = add_action(actions, "show", "one factor set: its rows and their sources")
     show.add_argument("set", metavar="ID", help="id of a factor set, or a factor-set file")
-    check = actions.add_parser("check", help="check a factor-set file of your own")
+    check = add_action(actions, "check", "check a factor-set file of your own")
     check.add_argument("file", metavar="FILE", type=Path)
-    diff = actions.add_parser("diff", help="rows that differ between two factor sets")
+    diff = add_action(actions, "diff", "rows that differ between two factor sets")
     diff.add_argument("first", metavar="A", help="id of a factor set, or a factor-set file")
     diff.add_argument("second", metavar="B")
     diff.add_argument("--ledger", metavar="PATH", help="show what B instead of A changes for the calls of this ledger")
     diff.add_argument("--from", dest="start", metavar="D", help="with --ledger: first day or moment, UTC")
     diff.add_argument("--to", dest="end", metavar="D", help="with --ledger: last day, or the moment to end before")
-    explain = actions.add_parser(
-        "explain", help="how a model name is read, or what a line of the ledger or a span rests on"
+    explain = add_action(
+        actions,
+        "explain",
+        "how a model name is read, or what a line of the ledger or a span rests on",
+        "otel-carbon factors explain --line 17 --ledger ledger.db",
     )
     _add_what_to_explain(explain)
-    licences = actions.add_parser("licences", help="the licence of every data file")
+    licences = add_action(actions, "licences", "the licence of every data file")
     for action in (listed, show, diff, explain):
         action.add_argument(
             "--factor-set-file",
@@ -149,7 +154,7 @@ def _explain_figure(args: argparse.Namespace, tables: FactorTables) -> None:
 def _add_what_to_explain(explain: argparse.ArgumentParser) -> None:
     what = explain.add_mutually_exclusive_group(required=True)
     what.add_argument("model", metavar="MODEL", nargs="?", help="a model name, as it arrives")
-    what.add_argument("--line", metavar="SEQ", type=int, help="a line of the ledger, by its number")
+    what.add_argument("--line", metavar="SEQ", type=line_number, help="a line of the ledger, by its number")
     what.add_argument("--span", metavar="TRACE_ID/SPAN_ID", help="the line of a span")
     what.add_argument("--source", metavar="ID", help="a source id, as lines, spans and reports have it")
     what.add_argument("--attributes", metavar="FILE", type=Path, help="attributes of a span, a JSON object")

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from otel_carbon.cli.options import add_action
 from otel_carbon.cli.report import add_ledger_arguments, chosen_ledger
 
 if TYPE_CHECKING:
@@ -27,13 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text in _ACTIONS.items():
-        action = actions.add_parser(
-            name,
-            help=text,
-            description=f"{text[0].upper()}{text[1:]}.",
-            epilog=f"example:\n  otel-carbon ledger {name}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        action = add_action(actions, name, text, f"otel-carbon ledger {name}")
         add_ledger_arguments(action)
         if name == "export":
             action.add_argument("--format", choices=["jsonl", "csv"], default="jsonl", help="default: jsonl")

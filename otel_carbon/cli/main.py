@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from otel_carbon._version import __version__
+from otel_carbon.cli.options import HelpFormatter
 from otel_carbon.errors import CarbonError, ConfigError, FactorError, InvalidDataError, MissingExtraError
 
 __all__ = ["main"]
@@ -43,7 +44,11 @@ _WRONG_INPUT = (ConfigError, FactorError, InvalidDataError)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 it failed, 2 wrong usage or input."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:  # argparse would show the usage of `otel-carbon` and not that of the command
+        command = " ".join(filter(None, ("otel-carbon", args.command, getattr(args, "action", None))))
+        parser.exit(2, f"{command}: unknown arguments: {' '.join(unknown)}; `{command} --help` lists what there is\n")
     try:
         return _run(args)
     except CarbonError as error:
@@ -73,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="otel-carbon",
         description="Energy, gCO2e and region for OpenTelemetry GenAI telemetry.",
         epilog="example:\n  otel-carbon estimate --model gpt-4o --input-tokens 1200 --output-tokens 345",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"otel-carbon {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -88,7 +93,7 @@ def _add(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: st
         help=module.HELP,
         description=module.HELP,
         epilog=module.EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     module.add_arguments(parser)
     parser.set_defaults(run=module.run)

@@ -82,7 +82,11 @@ class _Page:
         if not report.coverage.seen_spans:
             self._nothing()
             return
-        self._headline(report.totals)
+        if report.totals.calls:
+            self._headline(report.totals)
+        else:
+            self._wrapped("No call is counted here, so there is no figure; what was seen is below.", style="bold")
+            self._line()
         if report.groups:
             self._groups(report.groups)
         if report.second_set is not None:
@@ -93,7 +97,7 @@ class _Page:
 
     def _heading(self) -> None:
         period = self._report.period
-        span = f"{_moment(period.start)} to {_moment(period.end)} UTC" if period.start else "no calls yet"
+        span = f"{_moment(period.start)} to {_moment(period.end)} UTC" if period.start else "no calls"
         if period.start and not period.end:
             span = f"from {_moment(period.start)} UTC"
         tenant = f", tenant {self._report.tenant}" if self._report.tenant is not None else ""
