@@ -214,6 +214,18 @@ def test_foundations_lead_from_the_totals_to_rows_grids_and_publications(ledger:
         assert added == pytest.approx(document["totals"][quantity]["central"], rel=1e-11)
 
 
+def test_an_equivalent_leads_to_its_grams_and_their_publication(ledger: Ledger) -> None:
+    document = json.loads(json.dumps(report_document(summarise(ledger))))
+
+    things = {thing["key"]: thing for thing in document["equivalents_rest_on"]}
+    assert things.keys() == document["equivalents"].keys()
+    assert things["phone_charge"]["grams_per_unit"] == 12.4
+    assert things["phone_charge"]["url"].startswith("https://www.epa.gov/")
+    for key, number in document["equivalents"].items():
+        grams = number * things[key]["grams_per_unit"]
+        assert grams == pytest.approx(document["totals"]["co2e_grams"]["central"], rel=1e-11)
+
+
 def test_an_intensity_of_the_operator_is_named_as_such(tmp_path: Path) -> None:
     opened = _open(tmp_path, grid_intensity_g_per_kwh=41.0)
     opened.record([sighting(1)])

@@ -84,6 +84,29 @@ def test_the_oldest_failure_stands_for_a_cursor_and_what_waits_is_added_up() -> 
     assert together["workers"] == workers
 
 
+def test_what_workers_emit_is_added_up_and_set_against_what_they_measured_together() -> None:
+    place = {"method": "cpu_time", "zone": "FR", "intensity_g_per_kwh": 41.0, "pue_ratio": 1.2}
+
+    def worker(own: tuple[float, float, float], measured: tuple[float, float, float]) -> dict[str, Any]:
+        def bounds(of: tuple[float, float, float]) -> dict[str, float]:
+            return dict(zip(("low", "central", "high"), of, strict=True))
+
+        figures = {"energy_joules": bounds(own), "co2e_grams": bounds(own), "measured_co2e_grams": bounds(measured)}
+        return {**_described(0), "own": {**place, **figures}}
+
+    idle, busy = worker((1.0, 2.0, 4.0), (0.0, 0.0, 0.0)), worker((1.0, 3.0, 6.0), (10.0, 20.0, 100.0))
+
+    assert described_together({"0": idle, "1": busy})["own"] == {
+        **place,
+        "energy_joules": {"low": 2.0, "central": 5.0, "high": 10.0},
+        "co2e_grams": {"low": 2.0, "central": 5.0, "high": 10.0},
+        "measured_co2e_grams": {"low": 10.0, "central": 20.0, "high": 100.0},
+        "ratio": {"low": 0.02, "central": 0.25, "high": 1.0},
+    }
+    assert "ratio" not in described_together({"0": idle})["own"]
+    assert "own" not in described_together({"0": _described(0)})
+
+
 def test_dead_letters_are_added_up_by_exporter_and_signal() -> None:
     def shelf(exporter: str, payloads: int) -> dict[str, Any]:
         return {"exporter": exporter, "signal": "traces", "payloads": payloads, "items": payloads * 4, "bytes": 10}

@@ -56,6 +56,10 @@ def report_document(report: Report) -> dict[str, Any]:
         "market_based": None if report.market_based is None else _fields(report.market_based),
         "foundations": [_fields(foundation) for foundation in report.foundations],
         "sources": [asdict(source) for source in report.sources],
+        "equivalents_rest_on": [
+            {**asdict(thing), "citation": source.citation, "url": source.url, "date": source.date}
+            for thing, source in report.compared_with
+        ],
     }
 
 

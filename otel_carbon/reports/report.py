@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from otel_carbon.factors.equivalents import Equivalent
 from otel_carbon.model import Interval, Source
 
 __all__ = [
@@ -234,3 +235,5 @@ class Report:
     foundations: tuple[Foundation, ...] = ()
     sources: tuple[Source, ...] = ()
     """Every publication that the totals rest on."""
+    compared_with: tuple[tuple[Equivalent, Source], ...] = ()
+    """What `equivalents` rest on."""

@@ -93,6 +93,7 @@ def _report(question: Question, found: _Found, tables: FactorTables) -> Report:
     factor_sets = tuple(sorted({row["by_factor_set"] for row in rows} - {""}))
     grid_sources = tuple(sorted({row["by_grid_source"] for row in rows if row["by_confidence"]} - {""}))
     co2e = totals.co2e_grams
+    things = {} if co2e is None else tables.equivalents[DEFAULT_EQUIVALENTS]
     sci = sci_of_rows(rows, co2e)
     foundations = foundations_of(rows, tables)
     return Report(
@@ -107,7 +108,7 @@ def _report(question: Question, found: _Found, tables: FactorTables) -> Report:
         factor_sets=factor_sets,
         grid_sources=grid_sources,
         taken_back=TakenBack(found.taken_back.lines, rounded(found.taken_back.co2e_grams)),
-        equivalents={} if co2e is None else equivalents_of(co2e.central, tables.equivalents[DEFAULT_EQUIVALENTS]),
+        equivalents={} if co2e is None else equivalents_of(co2e.central, things),
         notes=(
             *notes_of(found.coverage),
             *notes_of_scope(question.where, rows),
@@ -122,6 +123,7 @@ def _report(question: Question, found: _Found, tables: FactorTables) -> Report:
         where=question.where,
         foundations=foundations,
         sources=sources_of(foundations, tables),
+        compared_with=tuple((thing, tables.sources[thing.source_id]) for thing in things.values()),
     )
 
 

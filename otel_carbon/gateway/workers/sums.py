@@ -13,6 +13,8 @@ _LEAST = frozenset({"config_last_reload_successful", "config_last_reload_success
 _MOST = frozenset({"journal_oldest_age_seconds"})
 _OF_ONE_PROCESS = frozenset({"process_uptime", "process_co2e_ratio"})  # of which there is no sum
 
+_RATIO = (("low", "high"), ("central", "central"), ("high", "low"))  # the least of one over the most of the other
+
 
 def as_plain(families: Iterable[Family]) -> list[Any]:
     """Return metrics as values that JSON can hold."""
@@ -66,8 +68,23 @@ def described_together(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, An
             name: _cursor([each["cursors"][name] for each in running if name in each["cursors"]]) for name in names
         },
         "dead_letters": _shelves(shelf for each in running for shelf in each.get("dead_letters", ())),
+        **_own([each["own"] for each in running if each.get("own")]),
         "workers": dict(workers),
     }
+
+
+def _own(of_each: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the processes emit together; the ratio is that of the sums. All stand in one place."""
+    if not of_each:
+        return {}
+    sums = {
+        name: {bound: sum(each[name][bound] for each in of_each) for bound in ("low", "central", "high")}
+        for name in ("energy_joules", "co2e_grams", "measured_co2e_grams")
+    }
+    own, measured = sums["co2e_grams"], sums["measured_co2e_grams"]
+    ratio = {bound: own[bound] / measured[other] for bound, other in _RATIO if measured["low"] > 0}
+    place = {name: of_each[0][name] for name in ("method", "zone", "intensity_g_per_kwh", "pue_ratio")}
+    return {"own": {**place, **sums, **({"ratio": ratio} if ratio else {})}}
 
 
 def _shelves(shelves: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
