@@ -475,8 +475,8 @@ async def test_a_tls_file_that_is_missing_or_no_certificate_is_named_at_start(tm
     ("wrong", "message"),
     [
         ({}, "endpoint: name the URL"),
-        ({"endpoint": "tempo:4318"}, "endpoint: 'tempo:4318/v1/traces' is not a URL"),
-        ({"logs_endpoint": "ftp://tempo"}, "endpoint: 'ftp://tempo' is not a URL"),
+        ({"endpoint": "tempo:4318"}, "^endpoint: 'tempo:4318' is not a URL"),
+        ({"logs_endpoint": "ftp://tempo"}, "^logs_endpoint: 'ftp://tempo' is not a URL"),
         (
             {"endpoint": "http://tempo:4318", "compression": "snappy"},
             "compression: 'snappy' is not one of none, gzip, zstd",

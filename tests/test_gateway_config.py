@@ -382,6 +382,18 @@ def test_what_is_not_such_a_file_is_said_so(text: str, problem: str) -> None:
     assert _problems(text) == [problem]
 
 
+def test_a_batch_processor_of_a_collector_is_said_to_be_needless() -> None:
+    assert _problems("""\
+        receivers: {inlet: {endpoint: x}}
+        processors: {batch: , batch/two: , bath: }
+        exporters: {outlet: }
+        service: {pipelines: {traces: {receivers: [inlet], processors: [batch], exporters: [outlet]}}}
+        """)[:2] == [
+        f"processors::{id_}: is not needed: exporters batch from the journal; take it out here and in the pipelines"
+        for id_ in ("batch", "batch/two")
+    ]
+
+
 def test_all_problems_are_shown_together() -> None:
     assert _problems("""\
         receivers: {inlet: {endpont: x}, oltp: }

@@ -93,10 +93,11 @@ class Config:
         """Refuse what cannot work."""
         if not _urls(self):
             raise ConfigError("endpoint: name the URL to send to, as http://tempo:4318")
-        for url in _urls(self).values():
-            if not is_http_url(url):
+        for key in ("endpoint", "traces_endpoint", "metrics_endpoint", "logs_endpoint"):
+            url = getattr(self, key)
+            if url and not is_http_url(url):
                 shown = without_password(url)
-                raise ConfigError(f"endpoint: {shown!r} is not a URL; write http://host:port or https://host:port")
+                raise ConfigError(f"{key}: {shown!r} is not a URL; write http://host:port or https://host:port")
         if self.compression not in {"none", *_COMPRESSORS}:
             raise ConfigError(f"compression: {self.compression!r} is not one of none, {', '.join(_COMPRESSORS)}")
         if duration_s(self.timeout, "timeout") <= 0:

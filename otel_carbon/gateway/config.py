@@ -27,6 +27,10 @@ _SECTIONS = {
     "exporters": Kind.EXPORTER,
     "connectors": Kind.CONNECTOR,
 }
+_NOT_NEEDED = {
+    (Kind.PROCESSOR, "batch"): "is not needed: exporters batch from the journal; take it out here and in the pipelines",
+}
+"""What a config of a Collector may bring along, and why there is none."""
 _NOT_A_CONFIG = f"must be a map with {', '.join(_SECTIONS)} and service"
 
 
@@ -163,7 +167,8 @@ class _Reader:
         type_, slash, name = id_.partition("/")
         factory = self._catalogue.find(kind, type_)
         if factory is None:
-            self._problems.add(path, f"unknown {kind} type; {suggestion(type_, self._catalogue.types(kind))}")
+            known = suggestion(type_, self._catalogue.types(kind))
+            self._problems.add(path, _NOT_NEEDED.get((kind, type_), f"unknown {kind} type; {known}"))
             return None
         if slash and not name:
             self._problems.add(path, f"a name must follow the slash, as in {type_}/main")
