@@ -53,6 +53,18 @@ def test_json_is_one_object_per_line_with_the_names_of_the_collector(capsys: pyt
     assert (len(timestamp), timestamp[-1]) == (24, "Z")
 
 
+@pytest.mark.parametrize("encoding", ["json", "console"])
+def test_a_line_says_which_worker_it_is_of(encoding: str, capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging(LogsConfig(encoding=encoding, initial_fields={"cluster": "eu-1"}), worker=1)  # type: ignore[arg-type]
+    _LOG.warning("down")
+
+    (line,) = capsys.readouterr().err.splitlines()
+    if encoding == "json":
+        assert json.loads(line)["worker"] == "1"
+    else:
+        assert line.endswith("WARNING otel_carbon.example down worker=1 cluster=eu-1")
+
+
 def test_json_carries_the_trace_of_an_error_in_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logging(LogsConfig(encoding="json"))
     try:

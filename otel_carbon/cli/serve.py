@@ -62,17 +62,18 @@ def run(args: argparse.Namespace) -> int:
 
     config = read()
     source = _source(args.config)
-    if args.worker is None:
-        check_start(config, source=source)
-    set_up_logging(config.service.telemetry.logs)
-    for warning in config.warnings:
-        logging.getLogger(__name__).warning("%s: %s", source, warning)
     folder = data_dir(args.data_dir, config)
     if args.worker is not None:
         from otel_carbon.gateway.workers.role import WorkerRole
         from otel_carbon.gateway.workers.worker import run_worker
 
-        return asyncio.run(run_worker(config, folder, source, WorkerRole.of(args.worker), read))
+        role = WorkerRole.of(args.worker)
+        set_up_logging(config.service.telemetry.logs, role.number)
+        return asyncio.run(run_worker(config, folder, source, role, read))
+    check_start(config, source=source)
+    set_up_logging(config.service.telemetry.logs)
+    for warning in config.warnings:
+        logging.getLogger(__name__).warning("%s: %s", source, warning)
     if _needs_workers(config, folder):
         asyncio.run(_supervise(config, folder, partial(_worker_command, args, folder)))
     else:

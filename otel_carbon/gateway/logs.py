@@ -18,10 +18,14 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING
 _NAMES = {number: name for name, number in _LEVELS.items()}
 
 
-def set_up_logging(config: LogsConfig) -> None:
-    """Let everything that this process logs go to stderr as the config says. May be called again with another one."""
+def set_up_logging(config: LogsConfig, worker: int | None = None) -> None:
+    """Let everything that this process logs go to stderr as the config says. May be called again with another one.
+
+    Where several processes share one log, the lines of a worker say which it is.
+    """
+    fields = {**({} if worker is None else {"worker": str(worker)}), **config.initial_fields}
     handler = logging.StreamHandler()
-    handler.setFormatter(_JsonFormatter(config.initial_fields) if config.encoding == "json" else _console(config))
+    handler.setFormatter(_JsonFormatter(fields) if config.encoding == "json" else _console(fields))
     handler.addFilter(_in_one_line)
     if config.sampling.enabled:
         handler.addFilter(LogSampler(config.sampling))
@@ -54,9 +58,9 @@ class _ConsoleFormatter(logging.Formatter):
     converter = staticmethod(time.gmtime)
 
 
-def _console(config: LogsConfig) -> logging.Formatter:
-    fields = "".join(f" {key}={value}" for key, value in config.initial_fields.items()).replace("%", "%%")
-    text = f"%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s{fields}"
+def _console(fields: Mapping[str, str]) -> logging.Formatter:
+    shown = "".join(f" {key}={value}" for key, value in fields.items()).replace("%", "%%")
+    text = f"%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s{shown}"
     return _ConsoleFormatter(text, "%Y-%m-%dT%H:%M:%S")
 
 

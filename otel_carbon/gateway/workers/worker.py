@@ -78,7 +78,7 @@ async def run_worker(
         reloader = Reloader(
             gateway,
             lambda: _changed(role, config, read(), relay, source),
-            follow=lambda config: set_up_logging(config.service.telemetry.logs),
+            follow=lambda config: set_up_logging(config.service.telemetry.logs, role.number),
             reload_files=lambda: None,
         )
         state = await asyncio.to_thread(gateway.describe)
