@@ -158,3 +158,11 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         known.read({**CHAT, f"k{number % 40}": 1, "gen_ai.response.model": f"m{number}"}, 3, False, START, START + 9)
 
     assert len(known._shapes) + sum(len(kinds) for _, kinds in known._shapes.values()) <= 52
+
+
+def test_long_texts_are_not_remembered() -> None:
+    known, rest = KnownReads(READER, "", {}), (3, False, START, START + 9)
+    named = {**CHAT, "gen_ai.response.model": "m" * 1000}
+
+    assert [known.read(named, *rest) for _ in range(2)] == [anew("", {}, named, rest)] * 2
+    assert not any(kinds for _, kinds in known._shapes.values())

@@ -19,7 +19,9 @@ from otel_carbon.spans.usage import Tokens
 
 __all__ = ["KnownReads"]
 
-_REMEMBERED = 1024  # keys and texts come from outside, so what is remembered of them is bounded
+# What is remembered comes from outside, so it is bounded, and there is one of these per scope and region.
+_REMEMBERED = 256
+_MOST_CHARACTERS = 512
 
 # A frozen value takes half the time when its slots are set directly, and what is read here is right by construction.
 _new = object.__new__
@@ -87,7 +89,7 @@ class KnownReads:
             self._remembered += 1
         deciding, kinds = shape
         texts = deciding(attributes)
-        if isinstance(texts, tuple) and all(type(text) is str for text in texts):
+        if _are_short_texts(texts):
             kinds[texts] = _Kind(call, counting)
             self._remembered += 1
 
@@ -123,6 +125,12 @@ def _is_plain(call: Call) -> bool:
     media = (call.items, call.media_input_tokens, call.media_output_tokens)
     unsettled = call.usage is None or call.usage_alternative is not None or call.media_outside_input
     return not (unsettled or any(each is not None for each in media) or call.guessed or call.continues)
+
+
+def _are_short_texts(values: Hashable) -> bool:
+    if not isinstance(values, tuple) or not all(type(value) is str for value in values):
+        return False
+    return sum(map(len, values)) <= _MOST_CHARACTERS
 
 
 def _getter(keys: Iterable[str]) -> _Deciding:
