@@ -19,7 +19,7 @@ from otel_carbon.gateway.workers.ports import ReservedPorts
 from otel_carbon.gateway.workers.process import WorkerProcess
 from otel_carbon.gateway.workers.relay import RelayedExporter
 from otel_carbon.gateway.workers.role import WorkerRole
-from otel_carbon.gateway.workers.sums import as_families, as_plain, counters, described_together, summed
+from otel_carbon.gateway.workers.sums import as_families, as_plain, counters, described_together, own_ratio, summed
 from otel_carbon.journal import DataDirectory
 from otel_carbon.pipeline.component import JournalEntry
 from otel_carbon.pipeline.endpoint import Endpoint
@@ -105,6 +105,24 @@ def test_what_workers_emit_is_added_up_and_set_against_what_they_measured_togeth
     }
     assert "ratio" not in described_together({"0": idle})["own"]
     assert "own" not in described_together({"0": _described(0)})
+    assert described_together({"0": busy}, idle["own"])["own"] == described_together({"0": idle, "1": busy})["own"]
+
+
+def test_the_ratio_of_all_workers_is_that_of_their_sums() -> None:
+    def by_bound(name: str, low: float, central: float, high: float) -> Family:
+        values = {(("bound", bound),): value for bound, value in (("low", low), ("central", central), ("high", high))}
+        return Family(name, "gauge", values)
+
+    idle = [by_bound("process_co2e_grams", 1.0, 2.0, 4.0), by_bound("measured_co2e_grams", 0.0, 0.0, 0.0)]
+    busy = [
+        by_bound("process_co2e_grams", 1.0, 3.0, 6.0),
+        by_bound("measured_co2e_grams", 10.0, 20.0, 100.0),
+        by_bound("process_co2e_ratio", 0.01, 0.15, 0.6),
+    ]
+
+    assert list(own_ratio(summed([idle, busy]))) == [by_bound("process_co2e_ratio", 0.02, 0.25, 1.0)]
+    assert list(own_ratio(summed([idle]))) == []
+    assert list(own_ratio([])) == []
 
 
 def test_dead_letters_are_added_up_by_exporter_and_signal() -> None:

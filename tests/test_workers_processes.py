@@ -135,6 +135,7 @@ def test_two_workers_answer_as_one_and_a_killed_one_loses_nothing(tmp_path: Path
         assert it.accepted() == distinct + 20
         page = re.findall(r"metrics are on (\S+)", it.gateway.log())
         assert len(page) == 1
+        assert it.metric("otelcarbon_process_co2e_ratio", f"{it.web}/metrics") > 0
         _until(lambda: it.metric("otel_carbon_enriched_spans_total", page[0]) >= distinct)
         assert it.metric("otel_carbon_calls_total", page[0]) == distinct
 

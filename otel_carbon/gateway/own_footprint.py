@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from otel_carbon.errors import ConfigError
 from otel_carbon.factors import FactorTables, GridFamily
@@ -137,6 +137,11 @@ class OwnFootprint:
         self._meter = meter
         self._place = place
         self.measured = measured
+
+    @classmethod
+    def of_this_process(cls, config: EnergyConfig) -> Self:
+        """Return that of this process. Raises ConfigError as `EnergyConfig.meter` and `place_of` do."""
+        return cls(config.meter(), place_of(config, FactorTables.bundled()), Measured())
 
     def read(self) -> Mapping[str, Interval]:
         """Return `energy_joules` (at the server), `co2e_grams`, `measured_co2e_grams`, and `ratio` once it is known."""

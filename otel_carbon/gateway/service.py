@@ -9,13 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from otel_carbon.factors import FactorTables
 from otel_carbon.gateway.config import GatewayConfig
 from otel_carbon.gateway.delivery import Delivery
 from otel_carbon.gateway.graph import NOTHING_BUILT, Built, Graph, Key
 from otel_carbon.gateway.graph_builder import build_graph
 from otel_carbon.gateway.live import fixed_changes
-from otel_carbon.gateway.own_footprint import Measured, OwnFootprint, place_of
+from otel_carbon.gateway.own_footprint import OwnFootprint
 from otel_carbon.gateway.running import Running
 from otel_carbon.gateway.service_config import share_bytes
 from otel_carbon.gateway.status import describe, register_own, unready_reason
@@ -65,8 +64,7 @@ class Gateway:
         self._dead_letters: DeadLetters | None = None
         self._running: Running | None = None
         self._stopping = False
-        energy = config.service.telemetry.energy
-        self._own = OwnFootprint(energy.meter(), place_of(energy, FactorTables.bundled()), Measured())
+        self._own = OwnFootprint.of_this_process(config.service.telemetry.energy)
         register_own(self.telemetry, self._own)
         self._tracing: Tracing | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -217,6 +215,9 @@ class Gateway:
         cursors = tuple(delivery.route.cursor for delivery in left)
         if cursors:
             backlogs = [await asyncio.to_thread(self._journal.backlog, cursor) for cursor in cursors]
-            what = ", ".join(f"{name} ({it.payloads} payloads)" for name, it in zip(cursors, backlogs, strict=True))
+            what = ", ".join(
+                f"{name} ({it.payloads} payload{'s' * (it.payloads != 1)})"
+                for name, it in zip(cursors, backlogs, strict=True)
+            )
             _LOG.warning("not everything is delivered; it stays in the journal for the next start: %s", what)
         return cursors

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from otel_carbon.gateway.telemetry import Family, Labels
 
-__all__ = ["as_families", "as_plain", "counters", "described_together", "summed"]
+__all__ = ["as_families", "as_plain", "counters", "described_together", "own_ratio", "summed"]
 
 _LEAST = frozenset({"config_last_reload_successful", "config_last_reload_success_timestamp_seconds"})
 _MOST = frozenset({"journal_oldest_age_seconds"})
-_OF_ONE_PROCESS = frozenset({"process_uptime", "process_co2e_ratio"})  # of which there is no sum
+_OWN_RATIO = "process_co2e_ratio"
+_OF_ONE_PROCESS = frozenset({"process_uptime", _OWN_RATIO})  # of which there is no sum
 
 _RATIO = (("low", "high"), ("central", "central"), ("high", "low"))  # the least of one over the most of the other
 
@@ -30,7 +31,7 @@ def as_families(plain: Iterable[Any]) -> list[Family]:
 
 
 def summed(of_each: Iterable[Iterable[Family]]) -> list[Family]:
-    """Return the sums over processes, by name; of some gauges, the worst."""
+    """Return the sums over processes, by name; of some gauges, the worst. What has no sum is left out."""
     types: dict[str, str] = {}
     sums: dict[str, dict[Labels, float]] = {}
     for families in of_each:
@@ -40,6 +41,18 @@ def summed(of_each: Iterable[Iterable[Family]]) -> list[Family]:
             for labels, value in family.values.items():
                 values[labels] = _together(family.name, values[labels], value) if labels in values else value
     return [Family(name, types[name], values) for name, values in sorted(sums.items()) if name not in _OF_ONE_PROCESS]
+
+
+def own_ratio(sums: Iterable[Family]) -> Iterator[Family]:
+    """Yield what the processes emit together over what they measured, once they measured something."""
+    values = {family.name: {dict(labels).get("bound", ""): v for labels, v in family.values.items()} for family in sums}
+    own, measured = values.get("process_co2e_grams", {}), values.get("measured_co2e_grams", {})
+    if ratio := _ratio(own, measured):
+        yield Family(_OWN_RATIO, "gauge", {(("bound", bound),): value for bound, value in ratio.items()})
+
+
+def _ratio(own: Mapping[str, float], measured: Mapping[str, float]) -> dict[str, float]:
+    return {bound: own[bound] / measured[other] for bound, other in _RATIO if measured.get("low", 0.0) > 0}
 
 
 def _together(name: str, one: float, other: float) -> float:
@@ -53,8 +66,13 @@ def counters(families: Iterable[Family]) -> list[Family]:
     return [family for family in families if family.type == "counter"]
 
 
-def described_together(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return one description of several gateways of one config: sums where a sum makes sense, and each by itself."""
+def described_together(
+    workers: Mapping[str, Mapping[str, Any]], own: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return one description of several gateways of one config: sums where a sum makes sense, and each by itself.
+
+    `own` is what the process emits that keeps them running.
+    """
     running = [each for each in workers.values() if each.get("cursors") is not None]
     if not running:
         return {"workers": dict(workers)}
@@ -68,7 +86,7 @@ def described_together(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, An
             name: _cursor([each["cursors"][name] for each in running if name in each["cursors"]]) for name in names
         },
         "dead_letters": _shelves(shelf for each in running for shelf in each.get("dead_letters", ())),
-        **_own([each["own"] for each in running if each.get("own")]),
+        **_own([each["own"] for each in (*running, {"own": own}) if each.get("own")]),
         "workers": dict(workers),
     }
 
@@ -81,8 +99,7 @@ def _own(of_each: list[Mapping[str, Any]]) -> dict[str, Any]:
         name: {bound: sum(each[name][bound] for each in of_each) for bound in ("low", "central", "high")}
         for name in ("energy_joules", "co2e_grams", "measured_co2e_grams")
     }
-    own, measured = sums["co2e_grams"], sums["measured_co2e_grams"]
-    ratio = {bound: own[bound] / measured[other] for bound, other in _RATIO if measured["low"] > 0}
+    ratio = _ratio(sums["co2e_grams"], sums["measured_co2e_grams"])
     place = {name: of_each[0][name] for name in ("method", "zone", "intensity_g_per_kwh", "pue_ratio")}
     return {"own": {**place, **sums, **({"ratio": ratio} if ratio else {})}}
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from otel_carbon.errors import CarbonError
 from otel_carbon.gateway.config import GatewayConfig
+from otel_carbon.gateway.own_footprint import OwnFootprint
+from otel_carbon.gateway.status import register_own
 from otel_carbon.gateway.telemetry import Family, SelfMetrics, exposition
 from otel_carbon.gateway.workers.counting import HostedCounters
 from otel_carbon.gateway.workers.folders import check_free, left_over, remove
@@ -19,7 +21,7 @@ from otel_carbon.gateway.workers.link import LinkError
 from otel_carbon.gateway.workers.ports import ReservedPorts, listening_addresses
 from otel_carbon.gateway.workers.process import WorkerProcess
 from otel_carbon.gateway.workers.relay import HostedExporters
-from otel_carbon.gateway.workers.sums import counters, described_together, summed
+from otel_carbon.gateway.workers.sums import counters, described_together, own_ratio, summed
 from otel_carbon.pipeline.duration import duration_s
 
 __all__ = ["Command", "Supervisor"]
@@ -57,6 +59,8 @@ class Supervisor:
         self._retired: list[Family] = []
         self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._own = OwnFootprint.of_this_process(config.service.telemetry.energy)
+        register_own(self._telemetry, self._own)
         self._telemetry.gauge("workers", lambda: {(): float(sum(one.is_ready for one in self._workers.values()))})
 
     @property
@@ -118,7 +122,8 @@ class Supervisor:
         of_workers = summed([self._retired, *(one.families for one in self._workers.values())])
         own = self._telemetry.families()
         uptime = [family for family in own if family.name == "process_uptime"]
-        return exposition(sorted([*summed([of_workers, own]), *uptime], key=lambda family: family.name))
+        sums = summed([of_workers, own])
+        return exposition(sorted([*sums, *own_ratio(sums), *uptime], key=lambda family: family.name))
 
     def unready_reason(self) -> str | None:
         """Return why there should be no traffic now: no worker takes any."""
@@ -144,11 +149,13 @@ class Supervisor:
     async def _described(self) -> dict[str, Any]:
         workers = list(self._workers.items())
         described = await asyncio.gather(*(one.describe() for _, one in workers))
-        return described_together({str(number): each for (number, _), each in zip(workers, described, strict=True)})
+        by_number = {str(number): each for (number, _), each in zip(workers, described, strict=True)}
+        return described_together(by_number, self._own.describe())
 
     async def _look(self) -> None:
         while True:
             await asyncio.gather(*(one.look() for one in self._workers.values()))
+            self._own.read()  # a RAPL counter goes round in minutes
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _start_all(self, numbers: Sequence[int]) -> None:
