@@ -86,7 +86,7 @@ def described_together(
             name: _cursor([each["cursors"][name] for each in running if name in each["cursors"]]) for name in names
         },
         "dead_letters": _shelves(shelf for each in running for shelf in each.get("dead_letters", ())),
-        **_own([each["own"] for each in (*running, {"own": own}) if each.get("own")]),
+        **_own([it for it in (*(each.get("own") for each in running), own) if it]),
         "workers": dict(workers),
     }
 
