@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from typing import Any, NamedTuple
 
 from otel_carbon.errors import ConfigError
 from otel_carbon.pipeline.endpoint import Endpoint
 
-__all__ = ["cannot_listen"]
+__all__ = ["SocketAddress", "cannot_listen", "free_address"]
 
 _FIXES = {
     errno.EADDRINUSE: "stop the program that has this port, or set another one (port 0 takes any free one)",
@@ -20,10 +21,38 @@ _UNKNOWN_HOST = "set an address of this machine, as 127.0.0.1, or a name that th
 _ANOTHER = "set another address"
 
 
+class SocketAddress(NamedTuple):
+    """What `socket.socket` is made of, and what it is bound to: of IPv4 a pair, of IPv6 four values."""
+
+    family: socket.AddressFamily
+    kind: socket.SocketKind
+    protocol: int
+    address: tuple[Any, ...]
+
+
 def cannot_listen(endpoint: Endpoint, key: str, error: Exception) -> ConfigError:
     """Return the error for an address that cannot be had. Where `error` does not say why, the address is tried."""
     found = error if _says_why(error) else _refusal(endpoint) or error
     return ConfigError(f"{key}: cannot listen on {endpoint}: {_reason(found)}; {_fix(found)}")
+
+
+def free_address(endpoint: Endpoint) -> SocketAddress:
+    """Return an address that nobody listens on, whatever they share, as `socket` takes it. Port 0 becomes a port.
+
+    Raises:
+        OSError: it cannot be had.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except UnicodeError as error:  # of a host that cannot be a name
+        raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+        probe.listen(1)
+        return SocketAddress(family, kind, protocol, probe.getsockname())
 
 
 def _says_why(error: Exception) -> bool:
@@ -33,17 +62,9 @@ def _says_why(error: Exception) -> bool:
 def _refusal(endpoint: Endpoint) -> OSError | None:
     """Return what the system says against the address; None when it would give it."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen(1)
+        free_address(endpoint)
     except OSError as error:
         return error
-    except UnicodeError as error:  # of a host that cannot be a name
-        return socket.gaierror(socket.EAI_NONAME, str(error))
     return None
 
 

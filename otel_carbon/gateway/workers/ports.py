@@ -10,7 +10,7 @@ from otel_carbon.errors import CarbonError, ConfigError
 from otel_carbon.gateway.config import GatewayConfig
 from otel_carbon.pipeline.component import Kind
 from otel_carbon.pipeline.endpoint import Endpoint, parse_endpoint
-from otel_carbon.pipeline.listening import cannot_listen
+from otel_carbon.pipeline.listening import cannot_listen, free_address
 
 __all__ = ["ReservedPorts", "listening_addresses"]
 
@@ -66,14 +66,7 @@ class ReservedPorts:
         self._sockets.clear()
 
     def _reserve(self, endpoint: Endpoint) -> Endpoint:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen(1)  # fails where anybody listens, whatever they share
-            address = probe.getsockname()
+        family, kind, protocol, address = free_address(endpoint)
         held = socket.socket(family, kind, protocol)
         self._sockets.append(held)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
