@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from collector_process import running_collector
+from collector_process import running_collector, written
 from free_ports import free_addresses
 from gateway_process import GatewayProcess, run_cli
 from opentelemetry._logs import LogRecord
@@ -119,11 +119,9 @@ def _wait_for(out: Path, kind: str, count: int) -> list[dict[str, Any]]:
     scopes, items = inner.get(kind, ("scopeLogs", "logRecords"))
     found: list[dict[str, Any]] = []
     for _ in range(_WAITS):
-        lines = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
-        batches = [json.loads(line) for line in lines if line.endswith("}")]
         found = [
             item
-            for batch in batches
+            for batch in written(out)
             for resource in batch.get(kind, [])
             for scope in resource[scopes]
             for item in scope[items]

@@ -11,7 +11,7 @@ from subprocess import Popen
 from typing import Any
 
 import pytest
-from collector_process import running_collector
+from collector_process import running_collector, written
 from free_ports import free_addresses
 from gateway_process import GatewayProcess, run_cli
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -192,12 +192,11 @@ def _wait_for_spans(folders: list[Path], spans: int) -> None:
 
 def _wait_for_sampled(out: Path) -> tuple[list[dict[str, Any]], float]:
     """Return the spans that were kept, once no more have come for a while, and the emissions that were counted."""
-    lines: list[str] = []
+    batches: list[dict[str, Any]] = []
     for _ in range(_WAITS):
-        before, lines = lines, out.read_text(encoding="utf-8").splitlines() if out.exists() else []
-        batches = [json.loads(line) for line in lines if line.endswith("}")]
+        before, batches = batches, written(out)
         spans = [span for each in batches for span in _spans(each)]
-        if lines == before and sum(_attributes(span)["otel_carbon.co2e_grams"] > 1.0 for span in spans) == 2:
+        if batches == before and sum(_attributes(span)["otel_carbon.co2e_grams"] > 1.0 for span in spans) == 2:
             return spans, max(_co2e(each) for each in batches)
         time.sleep(1.5)  # longer than a decision takes
     pytest.fail("the Collector kept nothing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -9,10 +10,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-__all__ = ["running_collector"]
+__all__ = ["running_collector", "written"]
 
 _WAITS = 300
 
@@ -36,6 +38,12 @@ def running_collector(
     finally:
         process.terminate()
         process.wait(60)
+
+
+def written(file: Path) -> list[dict[str, Any]]:
+    """Return what its `file` exporter has written, a request in a line; the last line may not be complete yet."""
+    whole, _, _ = file.read_text(encoding="utf-8").rpartition("\n") if file.exists() else ("", "", "")
+    return list(map(json.loads, whole.splitlines()))
 
 
 def _wait_until_listening(address: str, process: subprocess.Popen[bytes], log: Path) -> None:

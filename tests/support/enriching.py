@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import subprocess
 import urllib.request
@@ -11,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from collector_process import running_collector
+from collector_process import running_collector, written
 from free_ports import free_addresses
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -116,26 +115,19 @@ def marks_in(file: Path) -> Marks:
             for each in span.get("attributes", [])
             if each["key"].startswith("otel_carbon.")
         }
-        for document in _documents(file)
+        for document in written(file)
         for span in _inner(document, "resourceSpans", "scopeSpans", "spans")
     }
 
 
 def _sums(file: Path) -> dict[str, float]:
     sums: dict[str, float] = {}
-    for document in _documents(file):
+    for document in written(file):
         for metric in _inner(document, "resourceMetrics", "scopeMetrics", "metrics"):
             points = metric["sum"]["dataPoints"]
             values = [float(each.get("asDouble", each.get("asInt", 0))) for each in points]
             sums[metric["name"]] = math.fsum((sums.get(metric["name"], 0.0), *values))
     return sums
-
-
-def _documents(file: Path) -> Iterator[dict[str, Any]]:
-    """Yield what stands in a file of OTLP JSON lines; the last one may not be complete yet."""
-    whole, _, _ = file.read_text(encoding="utf-8").rpartition("\n") if file.exists() else ("", "", "")
-    for line in whole.splitlines():
-        yield json.loads(line)
 
 
 def _inner(document: dict[str, Any], outer: str, scopes: str, items: str) -> Iterator[dict[str, Any]]:
