@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import time
@@ -125,7 +126,7 @@ class WorkerProcess:
         self._silent_looks = self._silent_looks + 1 if isinstance(error, UnansweredError) else 0
         if self._silent_looks >= _SILENT_LOOKS and self._ready.is_set() and self._process.returncode is None:
             _LOG.error("the worker with process id %d does not answer and is ended", self.pid)
-            self._process.kill()
+            self._signal(signal.SIGKILL)
 
     async def describe(self) -> dict[str, Any]:
         """Return its description, with what only the supervisor knows."""
@@ -142,18 +143,16 @@ class WorkerProcess:
     def reload(self) -> None:
         """Let it read the config again, once it is ready."""
         if self._ready.is_set():
-            with suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGHUP)
+            self._signal(signal.SIGHUP)
 
     async def stop(self, within_s: float) -> None:
         """Let it drain; end it when it takes too long."""
-        with suppress(ProcessLookupError):
-            self._process.terminate()
+        self._signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(within_s):
                 await self._process.wait()
         except TimeoutError:
-            self._process.kill()
+            self._signal(signal.SIGKILL)
             await self._process.wait()
         await self._heard_all()
         if self._listening is not None:
@@ -173,6 +172,12 @@ class WorkerProcess:
 
     async def _fail(self, about: Any) -> None:
         self.failure = str(about)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal. asyncio would first ask whether the process has ended, and take its exit code away."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def _take(self, message: Message, take: Callable[[Message], None]) -> None:
         if message == ("counted all",):
