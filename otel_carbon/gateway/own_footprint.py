@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from otel_carbon.units import JOULES_PER_WH, grams_from_wh
 __all__ = ["EnergyConfig", "Measured", "OwnFootprint", "Place", "place_of"]
 
 _EVERYWHERE = "*"
+_READ_EVERY_S = 60.0  # a RAPL counter goes round in some minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,12 @@ class OwnFootprint:
                 co2e_grams.low / measured.high, co2e_grams.central / measured.central, co2e_grams.high / measured.low
             )
         return found
+
+    async def keep_reading(self) -> None:
+        """Read again and again, until it is cancelled, as `EnergyMeter` asks for."""
+        while True:
+            await asyncio.sleep(_READ_EVERY_S)
+            await asyncio.to_thread(self.read)
 
     def describe(self) -> dict[str, Any]:
         """Return everything as plain values, with how it was found out."""

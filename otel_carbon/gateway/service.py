@@ -30,7 +30,6 @@ __all__ = ["JOURNAL_NAME", "Gateway"]
 JOURNAL_NAME = "journal.db"
 
 _LOG = logging.getLogger(__name__)
-_READ_ENERGY_EVERY_S = 60.0  # a RAPL counter goes round in some minutes
 
 
 class Gateway:
@@ -111,7 +110,7 @@ class Gateway:
             self._tracing = start_tracing(self.config.service.telemetry.traces)
             self._running = Running(self._journal, self._dead_letters, self.telemetry, self._tracing)
             await self._running.start(self._build(self.config, NOTHING_BUILT))
-            self._reading = asyncio.create_task(self._read_energy(), name="own energy")
+            self._reading = asyncio.create_task(self._own.keep_reading(), name="own energy")
         except BaseException:
             await self.stop(drain_timeout_s=0.0)
             raise
@@ -203,11 +202,6 @@ class Gateway:
         }
         valve = self._running.valve
         return build_graph(config, shared, self._journal.append, source=self._source, valve=valve, earlier=earlier)
-
-    async def _read_energy(self) -> None:
-        while True:
-            await asyncio.sleep(_READ_ENERGY_EVERY_S)
-            await asyncio.to_thread(self._own.read)
 
     async def _told(self, left: list[Delivery]) -> tuple[str, ...]:
         """Say in the log what stays in the journal, and return the names of the cursors."""

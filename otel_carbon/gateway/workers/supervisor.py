@@ -95,6 +95,7 @@ class Supervisor:
             raise
         self._keeping += [asyncio.create_task(self._keep(number)) for number in wanted]
         self._keeping += [asyncio.create_task(self._drain(number)) for number in left_over(self._data_dir, len(wanted))]
+        self._keeping.append(asyncio.create_task(self._own.keep_reading(), name="own energy"))
         self._looking = asyncio.create_task(self._look())
 
     async def stop(self) -> None:
@@ -155,7 +156,6 @@ class Supervisor:
     async def _look(self) -> None:
         while True:
             await asyncio.gather(*(one.look() for one in self._workers.values()))
-            self._own.read()  # a RAPL counter goes round in minutes
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _start_all(self, numbers: Sequence[int]) -> None:
